@@ -1,1 +1,43 @@
-//! x
+//! Hostbound binds every request to the host it was meant for.
+//!
+//! One policy says which hosts a service answers as, who may connect, which pages may start requests, and what each route
+//! asks for. One engine reads it and judges requests: no I/O, no clock, no randomness, no global state, no panic.
+//!
+//! Start at [`Policy`] and [`Guard`]. The rules, with their reason codes, are in `docs/contract.md`; `tests/vectors` pins them.
+//!
+//! # Feature flags
+//!
+//! - `toml` (default): policies in TOML. JSON is always there.
+//! - `wasm`: the wasm-bindgen face. `web`: what of it needs a browser. Turned on by the JS build alone.
+//! - `egress`: outbound requests.
+
+mod address;
+mod authority;
+mod guard;
+mod host;
+mod json;
+mod origin;
+mod peer;
+mod policy;
+mod request;
+mod route;
+mod verdict;
+#[cfg(feature = "wasm")]
+mod wasm;
+
+// The public interface is:
+pub use address::{Network, NetworkError};
+pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Scheme};
+pub use guard::{Explanation, Guard, Inspection, Outcome, Step};
+pub use host::{HostPattern, HostPatternError, HostSet};
+pub use origin::{Origin, OriginError};
+pub use peer::Peer;
+pub use policy::{
+    Case, CaseMismatch, ErrorCode, Lint, LintId, Mode, Policy, PolicyDocument, PolicyError, PolicyErrors, Position, json_schema,
+};
+pub use request::{
+    Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError, Timestamp, Version, pack,
+};
+pub use verdict::{
+    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Reason, ReportDocument, Unproved, Verdict, VerdictDocument,
+};

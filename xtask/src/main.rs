@@ -1,1 +1,120 @@
-fn main() {}
+//! `cargo xtask`: set-up, build, test, demo and bench of Hostbound, everything that the README and CI call.
+//! Each command brings what it needs by itself. This file holds the commands; what they do is in the modules.
+
+mod bench;
+mod cargo;
+mod count;
+mod demo;
+mod dist;
+mod doctor;
+mod fuzz;
+mod node;
+mod process;
+mod setup;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Set-up, build, test, demo and bench of Hostbound.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say which tools are here and how to install what is missing. Exit code 1 if one is missing.
+    Doctor {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Install what is missing, then build the engine in wasm, the npm package and the command.
+    Build,
+    /// Run every test suite. The last line is `N passed, N failed`. Exit code 1 if one failed.
+    Test {
+        /// Also more browsers, a minute of each fuzz target, and the installation of the packages.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Attack a service with DNS rebinding, without and with Hostbound.
+    Demo,
+    /// Make the packages in dist/: the command, the npm package, SHA256SUMS.
+    Dist {
+        /// Then install them into an empty folder, as the README says, and use them.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure against the guards of other frameworks; also writes dist/bench.json.
+    Bench {
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// How often each worker is asked, after two rounds to warm up.
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Run the fuzz targets, or only one.
+    Fuzz {
+        target: Option<String>,
+        /// How long for each target.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+    },
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let good = match command {
+        Command::Doctor { format } => doctor::report(format)?,
+        Command::Build => {
+            setup::ensure(&setup::BUILD)?;
+            cargo::build_all()?;
+            true
+        }
+        Command::Test { all } => test::run(if all {
+            test::Extent::All
+        } else {
+            test::Extent::Usual
+        }),
+        Command::Demo => return demo::run(),
+        Command::Dist { check } => {
+            dist::make()?;
+            if check {
+                dist::check()?;
+            }
+            true
+        }
+        Command::Bench { format, rounds } => {
+            bench::run(format, rounds)?;
+            true
+        }
+        Command::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
+    };
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

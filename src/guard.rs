@@ -1,0 +1,405 @@
+//! The guard: the one ordered list of checks.
+//!
+//! A pure state machine. [`Guard::inspect`] takes a request and the time, and says what it decided, or what it needs to go on.
+
+mod explain;
+
+pub use explain::{Explanation, Outcome, Step};
+
+use crate::authority::{Authority, AuthorityError, Host, Scheme};
+use crate::origin::OriginPass;
+use crate::peer::Peer;
+use crate::policy::{Exempt, Mode, Policy};
+use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
+use crate::route::Selector;
+use crate::verdict::{
+    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Reason, Verdict, VerdictDocument,
+};
+
+/// Judges requests by one policy.
+///
+/// ```
+/// # #[cfg(feature = "toml")] {
+/// use hostbound::{Guard, Header, Headers, Inspection, Peer, Policy, Request, Scheme, Version};
+///
+/// let policy = Policy::from_toml("version = 1\n[hosts]\nallow = [\"localhost\"]", "hostbound.toml")?;
+/// let guard = Guard::new(policy);
+/// let headers = [Header { name: b"Host", value: b"rebound.example" }];
+/// let request = Request {
+///     method: b"GET",
+///     scheme: Scheme::Http,
+///     version: Version::Http11,
+///     target: b"/",
+///     headers: Headers::new(&headers),
+///     peer: Peer::Unknown,
+/// };
+/// let Inspection::Decided(verdict) = guard.inspect(&request, None) else { unreachable!() };
+/// assert_eq!(verdict.status(), 421);
+/// # }
+/// # Ok::<(), hostbound::PolicyErrors>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guard {
+    policy: Policy,
+}
+
+/// How far a judgement has come. A face that meets a variant it does not know denies the request.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Inspection<'a> {
+    /// It is over.
+    Decided(Verdict<'a>),
+}
+
+impl Guard {
+    /// A guard for a policy.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self { policy }
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Judges a request. Takes time linear in the size of its head, and allocates nothing unless routes meet a path that is percent-encoded or not in
+    /// plain lower case: then the path's other forms are made.
+    ///
+    /// `now` is the time at which credentials are judged; nothing that a policy can ask for today reads it.
+    #[must_use]
+    pub fn inspect<'a>(&'a self, request: &Request<'a>, now: Option<Timestamp>) -> Inspection<'a> {
+        let _ = now;
+        let mut case = Trial::new(&self.policy, request);
+        for check in Check::ALL {
+            if let Err(failure) = case.run(check) {
+                return Inspection::Decided(case.failed(failure));
+            }
+        }
+        Inspection::Decided(case.passed())
+    }
+
+    /// Judges a request in JSON form that carries all that could be asked for.
+    #[must_use]
+    pub fn decide(&self, document: &RequestDocument) -> VerdictDocument {
+        let headers = document.headers();
+        let Inspection::Decided(verdict) = self.inspect(&document.request(&headers), document.now());
+        verdict.document(document.id.as_deref())
+    }
+}
+
+/// Why a check passed.
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    /// It is not configured, or does not concern the request.
+    Skipped(&'static str),
+    Request,
+    Host { entry: usize },
+    Forwarded { entry: usize },
+    Exempt { entry: usize },
+    Peer { entry: usize },
+    Origin(OriginPass),
+    Route { entry: usize, preflight: bool },
+    Preflight,
+}
+
+/// One request before one policy, and what the checks have found out so far.
+struct Trial<'a> {
+    policy: &'a Policy,
+    request: Request<'a>,
+    head: Option<Head<'a>>,
+    identity: Identity<'a>,
+}
+
+impl<'a> Trial<'a> {
+    const fn new(policy: &'a Policy, request: &Request<'a>) -> Self {
+        let identity = Identity { host: None, route: None, preflight: false };
+        Self { policy, request: *request, head: None, identity }
+    }
+
+    fn run(&mut self, check: Check) -> Result<Pass, Failure<'a>> {
+        if check == Check::Request {
+            self.head = Some(Head::read(&self.request, self.policy.hosts.forwarded)?);
+            return Ok(Pass::Request);
+        }
+        // INVARIANT: check `request` runs first, and nothing runs after it has failed.
+        let Some(head) = self.head else {
+            return Err(Failure::new(Reason::RequestMalformed, Detail::text("the head was not read")));
+        };
+        match check {
+            Check::Request => Ok(Pass::Request),
+            Check::Host => self.host(&head),
+            Check::Peer => self.peer(),
+            Check::Origin => self.policy.origins.judge(&head, self.identity.host).map(Pass::Origin),
+            Check::Route => self.route(&head),
+        }
+    }
+
+    fn passed(self) -> Verdict<'a> {
+        self.verdict(Decision::Allow, None)
+    }
+
+    fn failed(self, failure: Failure<'a>) -> Verdict<'a> {
+        let is_reported = self.policy.mode == Mode::Report && !failure.reason().is_always_enforced();
+        let decision = if is_reported { Decision::Allow } else { Decision::Deny };
+        self.verdict(decision, Some(failure))
+    }
+
+    fn verdict(self, decision: Decision, failure: Option<Failure<'a>>) -> Verdict<'a> {
+        let is_loopback = self.request.peer.is_loopback();
+        Verdict::new(self.policy, decision, failure, self.identity, is_loopback)
+    }
+
+    fn scheme(&self) -> Scheme {
+        self.policy.hosts.scheme.unwrap_or(self.request.scheme)
+    }
+
+    fn host(&mut self, head: &Head<'a>) -> Result<Pass, Failure<'a>> {
+        match self.listed_host(head) {
+            Ok((authority, pass)) => {
+                self.identity.host = Some(EffectiveAuthority { authority, scheme: self.scheme() });
+                Ok(pass)
+            }
+            Err(failure) => match self.exemption(head, failure.reason()) {
+                Some(entry) => Ok(Pass::Exempt { entry }),
+                None => Err(failure),
+            },
+        }
+    }
+
+    /// The effective authority, if the policy lists it.
+    fn listed_host(&self, head: &Head<'a>) -> Result<(Authority<'a>, Pass), Failure<'a>> {
+        let hosts = &self.policy.hosts;
+        let default_port = self.scheme().default_port();
+        let (text, authority) = self.own_authority(head)?;
+        let not_allowed = |detail| {
+            Failure::new(Reason::HostNotAllowed, detail).with_status(hosts.denied_status).by("hosts.allow")
+        };
+        if let Some((header, value)) = self.forwarded(head)? {
+            let forwarded = Authority::parse(value).map_err(|_| forwarded_malformed(header))?;
+            let entry = hosts.allow.matching(forwarded, default_port).ok_or_else(|| {
+                not_allowed(Detail::quoting("forwarded host ", value, " is not allowed"))
+            })?;
+            let is_proxy_host = hosts.allow.matching(authority, default_port).is_some()
+                || hosts.proxy_hosts.matching(authority, default_port).is_some();
+            if !is_proxy_host {
+                return Err(not_allowed(Detail::quoting(
+                    "host ",
+                    text,
+                    " is neither allowed nor one of hosts.proxy_hosts",
+                )));
+            }
+            return Ok((forwarded, Pass::Forwarded { entry }));
+        }
+        let entry = hosts
+            .allow
+            .matching(authority, default_port)
+            .ok_or_else(|| not_allowed(Detail::quoting("host ", text, " is not allowed")))?;
+        Ok((authority, Pass::Host { entry }))
+    }
+
+    /// The one authority of the request, and its text. Host, `:authority` and an absolute-form target must agree (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
+    fn own_authority(&self, head: &Head<'a>) -> Result<(&'a [u8], Authority<'a>), Failure<'a>> {
+        let host = one_authority(head.host)?;
+        let pseudo = one_authority(head.pseudo_authority)?;
+        let Some((text, authority)) = host.or(pseudo) else {
+            return Err(Failure::new(Reason::HostMissing, Detail::text("no Host")));
+        };
+        let target = match head.target.authority {
+            Some(target) => Some((target, parse_authority(target)?)),
+            None => None,
+        };
+        for (other, parsed) in [pseudo, target].into_iter().flatten() {
+            if !authority.same(parsed, self.scheme()) {
+                let detail = Detail::quoting("Host and ", other, " disagree");
+                return Err(Failure::new(Reason::AuthorityMismatch, detail));
+            }
+        }
+        Ok((text, authority))
+    }
+
+    /// The header that the policy believes, and the one value in it, if a trusted proxy sent one.
+    fn forwarded(&self, head: &Head<'a>) -> Result<Option<(&'static str, &'a [u8])>, Failure<'a>> {
+        let hosts = &self.policy.hosts;
+        let (Some(header), Some(value)) = (hosts.forwarded, head.forwarded) else { return Ok(None) };
+        if !hosts.trusted_proxies.contains(self.request.peer) {
+            return Ok(None);
+        }
+        if header == "forwarded" {
+            let host = forwarded_host(value).ok_or_else(|| forwarded_malformed(header))?;
+            return Ok(host.map(|host| (header, host)));
+        }
+        Ok(Some((header, value)))
+    }
+
+    /// The entry of `hosts.exempt` under which the request passes after all: a health check by address, without a trace of a browser.
+    fn exemption(&self, head: &Head<'a>, reason: Reason) -> Option<usize> {
+        let is_by_address = match reason {
+            Reason::HostMissing => is_http10(&self.request) && head.target.authority.is_none(),
+            Reason::HostNotAllowed => {
+                self.own_authority(head).is_ok_and(|(_, authority)| !matches!(authority.host(), Host::Name(_)))
+            }
+            _ => false,
+        };
+        if !is_by_address
+            || head.forwarded.is_some()
+            || head.origin.is_some()
+            || head.has_sec_fetch
+            || !matches!(head.method, b"GET" | b"HEAD")
+        {
+            return None;
+        }
+        let applies = |exempt: &Exempt| {
+            exempt.path == head.target.path && exempt.from.contains(self.request.peer)
+        };
+        self.policy.hosts.exempt.iter().position(applies)
+    }
+
+    fn peer(&self) -> Result<Pass, Failure<'a>> {
+        let Some(peers) = &self.policy.peers else { return Ok(Pass::Skipped("the policy has no peers section")) };
+        if let Some(entry) = peers.matching(self.request.peer) {
+            return Ok(Pass::Peer { entry });
+        }
+        let detail = match self.request.peer {
+            Peer::Unknown => "the peer is not known",
+            Peer::Unix => "a peer on a Unix socket is not allowed",
+            Peer::Address(_) => "the peer's address is not allowed",
+        };
+        Err(Failure::new(Reason::PeerNotAllowed, Detail::text(detail)).by("peers.allow"))
+    }
+
+    fn route(&mut self, head: &Head<'a>) -> Result<Pass, Failure<'a>> {
+        if head.preflight.is_some() && head.has_method_override {
+            let detail = Detail::text("a preflight with a method-override header");
+            return Err(Failure::new(Reason::RouteNotAllowed, detail).by("routes"));
+        }
+        let is_preflight = head.preflight.is_some();
+        let pass = match &self.policy.routes {
+            None if is_preflight => Pass::Preflight,
+            None => Pass::Skipped("the policy has no routes section"),
+            Some(routes) => {
+                let selector = Selector {
+                    method: head.preflight.unwrap_or(head.method),
+                    authority: self.identity.host.map(|host| host.authority),
+                    default_port: self.scheme().default_port(),
+                };
+                let entry = routes.judge(head.target.path, selector)?;
+                self.identity.route = routes.get(entry).map(|route| route.name.as_str());
+                Pass::Route { entry, preflight: is_preflight }
+            }
+        };
+        self.identity.preflight = is_preflight;
+        Ok(pass)
+    }
+}
+
+/// The text and the authority of a header that may occur once.
+fn one_authority<'a>(
+    occurrences: Occurrences<'a>,
+) -> Result<Option<(&'a [u8], Authority<'a>)>, Failure<'a>> {
+    match occurrences {
+        Occurrences::None => Ok(None),
+        Occurrences::Many => {
+            Err(Failure::new(Reason::HostDuplicate, Detail::text("more than one Host or `:authority`")))
+        }
+        // Servers join repeated fields with commas (RFC 9110 §5.3).
+        Occurrences::One(text) if text.contains(&b',') => {
+            Err(Failure::new(Reason::HostDuplicate, Detail::quoting("host ", text, " is a list")))
+        }
+        Occurrences::One(text) => parse_authority(text).map(|authority| Some((text, authority))),
+    }
+}
+
+fn parse_authority(text: &[u8]) -> Result<Authority<'_>, Failure<'_>> {
+    Authority::parse(text).map_err(|error: AuthorityError| {
+        Failure::new(Reason::HostMalformed, Detail::quoting("host ", text, error.as_str()))
+    })
+}
+
+fn forwarded_malformed(header: &'static str) -> Failure<'static> {
+    let detail = match header {
+        "forwarded" => "Forwarded is not one element with at most one host",
+        _ => "X-Forwarded-Host is not one authority",
+    };
+    Failure::new(Reason::HostMalformed, Detail::text(detail)).by("hosts.forwarded")
+}
+
+/// The `host` parameter of a Forwarded field with one element (RFC 7239 §4), without quotes. None if the field is malformed; `Some(None)` if it says
+/// nothing about the host.
+fn forwarded_host(value: &[u8]) -> Option<Option<&[u8]>> {
+    let mut host = None;
+    let mut seen = [&b""[..]; 16];
+    let mut count = 0_usize;
+    let mut rest = value;
+    if value.is_empty() {
+        return None;
+    }
+    loop {
+        // Pairs may be empty, but not surrounded by white space.
+        if let Some(after) = rest.strip_prefix(b";") {
+            rest = after;
+            continue;
+        }
+        let Some(name_length) = rest.iter().position(|byte| !is_token_byte(*byte)) else {
+            return rest.is_empty().then_some(host);
+        };
+        let (name, after) = rest.split_at_checked(name_length).filter(|(name, _)| !name.is_empty())?;
+        if seen.iter().take(count).any(|other| other.eq_ignore_ascii_case(name)) {
+            return None;
+        }
+        *seen.get_mut(count)? = name;
+        count = count.checked_add(1)?;
+        let after = after.strip_prefix(b"=")?;
+        let (parameter, after) = match after.strip_prefix(b"\"") {
+            Some(quoted) => {
+                // An escaped character would make the text differ from the value; no host needs one.
+                let end = quoted.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+                let (parameter, after) = quoted.split_at_checked(end)?;
+                (parameter, after.strip_prefix(b"\"")?)
+            }
+            None => {
+                let end = after.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(after.len());
+                after.split_at_checked(end).filter(|(parameter, _)| !parameter.is_empty())?
+            }
+        };
+        if name.eq_ignore_ascii_case(b"host") {
+            host = Some(parameter);
+        }
+        if !matches!(after, [] | [b';', ..]) {
+            return None;
+        }
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarded_elements_are_read_strictly() {
+        let rows: &[(&str, Option<Option<&str>>)] = &[
+            ("host=a.example", Some(Some("a.example"))),
+            ("for=192.0.2.60;proto=http;Host=\"a.example:8443\"", Some(Some("a.example:8443"))),
+            ("for=\"[2001:db8::1]\";;host=a.example", Some(Some("a.example"))),
+            ("for=a; host=a.example", None),
+            ("for=192.0.2.60", Some(None)),
+            ("host=\"\"", Some(Some(""))),
+            ("host=a.example:8443", None),
+            ("host=a.example, host=b.example", None),
+            ("host=a.example;host=b.example", None),
+            ("host=", None),
+            ("host", None),
+            ("", None),
+            ("host=a.example;", Some(Some("a.example"))),
+            ("=a", None),
+            ("host=\"a", None),
+            ("host=\"a\\b\"", None),
+        ];
+        for (value, want) in rows {
+            let found = forwarded_host(value.as_bytes());
+            assert_eq!(found, want.map(|host| host.map(str::as_bytes)), "{value}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Strict JSON (RFC 8259) into a tree that knows where each value stands.
+//!
+//! Refuses duplicate keys, more than 64 levels, and bytes that are not UTF-8. Numbers that are no safe integers are kept as text.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::policy::node::{Entry, MAX_INTEGER, Node, Value};
+
+/// The deepest nesting of lists and objects.
+const MAX_DEPTH: usize = 64;
+
+/// Why a text is no JSON, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonError {
+    pub(crate) kind: JsonErrorKind,
+    pub(crate) span: Range<usize>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum JsonErrorKind {
+    Expected(&'static str),
+    DuplicateKey(String),
+    TooDeep,
+}
+
+/// Reads one value, with nothing but white space around it.
+pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
+    let mut reader = Reader { text, at: 0 };
+    let node = reader.value(0)?;
+    reader.skip_white_space();
+    if reader.at == text.len() { Ok(node) } else { Err(reader.expected("the end")) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
+        self.skip_white_space();
+        let start = self.at;
+        let value = match self.peek() {
+            Some(b'{') => self.table(depth)?,
+            Some(b'[') => self.list(depth)?,
+            Some(b'"') => Value::String(self.string()?),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ if self.take("true") => Value::Boolean(true),
+            _ if self.take("false") => Value::Boolean(false),
+            _ if self.take("null") => Value::Null,
+            _ => return Err(self.expected("a value")),
+        };
+        Ok(Node::new(value, start..self.at))
+    }
+
+    fn table(&mut self, depth: usize) -> Result<Value, JsonError> {
+        let depth = self.deeper(depth)?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
+        self.skip_white_space();
+        if self.take("}") {
+            return Ok(Value::Table(entries));
+        }
+        loop {
+            self.skip_white_space();
+            let start = self.at;
+            if self.peek() != Some(b'"') {
+                return Err(self.expected("a key in double quotes"));
+            }
+            let key = self.string()?;
+            let key_span = start..self.at;
+            if !keys.insert(key.clone()) {
+                return Err(JsonError { kind: JsonErrorKind::DuplicateKey(key), span: key_span });
+            }
+            self.skip_white_space();
+            if !self.take(":") {
+                return Err(self.expected("`:`"));
+            }
+            let node = self.value(depth)?;
+            entries.push(Entry { key, key_span, node });
+            self.skip_white_space();
+            if self.take("}") {
+                return Ok(Value::Table(entries));
+            }
+            if !self.take(",") {
+                return Err(self.expected("`,` or `}`"));
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, JsonError> {
+        let depth = self.deeper(depth)?;
+        let mut items = Vec::new();
+        self.skip_white_space();
+        if self.take("]") {
+            return Ok(Value::List(items));
+        }
+        loop {
+            items.push(self.value(depth)?);
+            self.skip_white_space();
+            if self.take("]") {
+                return Ok(Value::List(items));
+            }
+            if !self.take(",") {
+                return Err(self.expected("`,` or `]`"));
+            }
+        }
+    }
+
+    /// Steps over the opening bracket.
+    fn deeper(&mut self, depth: usize) -> Result<usize, JsonError> {
+        let start = self.at;
+        self.at = self.at.saturating_add(1);
+        if depth >= MAX_DEPTH {
+            return Err(JsonError { kind: JsonErrorKind::TooDeep, span: start..self.at });
+        }
+        Ok(depth.saturating_add(1))
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        self.at = self.at.saturating_add(1);
+        let mut text = String::new();
+        loop {
+            let rest = self.rest();
+            let plain = rest
+                .bytes()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+                .unwrap_or(rest.len());
+            text.push_str(rest.get(..plain).unwrap_or_default());
+            self.at = self.at.saturating_add(plain);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at = self.at.saturating_add(1);
+                    return Ok(text);
+                }
+                Some(b'\\') => text.push(self.escape()?),
+                _ => return Err(self.expected("`\"` at the end of the string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, JsonError> {
+        const SHORT: [(&str, char); 8] = [
+            ("\\\"", '"'),
+            ("\\\\", '\\'),
+            ("\\/", '/'),
+            ("\\b", '\u{8}'),
+            ("\\f", '\u{c}'),
+            ("\\n", '\n'),
+            ("\\r", '\r'),
+            ("\\t", '\t'),
+        ];
+        for (escape, character) in SHORT {
+            if self.take(escape) {
+                return Ok(character);
+            }
+        }
+        let start = self.at;
+        let bad = |reader: &Self| JsonError {
+            kind: JsonErrorKind::Expected("an escape of RFC 8259 §7 without lone surrogates"),
+            span: start..reader.at.max(start.saturating_add(1)).min(reader.text.len()),
+        };
+        let first = self.code_unit().ok_or_else(|| bad(self))?;
+        let mut units = vec![first];
+        if (0xd800..0xdc00).contains(&first) {
+            units.push(self.code_unit().ok_or_else(|| bad(self))?);
+        }
+        let mut decoded = char::decode_utf16(units);
+        match (decoded.next(), decoded.next()) {
+            (Some(Ok(character)), None) => Ok(character),
+            _ => Err(bad(self)),
+        }
+    }
+
+    fn code_unit(&mut self) -> Option<u16> {
+        let rest = self.rest().strip_prefix("\\u")?;
+        let digits = rest.get(..4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let unit = u16::from_str_radix(digits, 16).ok()?;
+        self.at = self.at.saturating_add(6);
+        Some(unit)
+    }
+
+    fn number(&mut self) -> Result<Value, JsonError> {
+        let start = self.at;
+        let _ = self.take("-");
+        let integer = self.digits();
+        if integer == 0 || (integer > 1 && self.text.get(start..).is_some_and(|text| text.trim_start_matches('-').starts_with('0'))) {
+            return Err(JsonError { span: start..self.at, ..self.expected("a number") });
+        }
+        if self.take(".") && self.digits() == 0 {
+            return Err(self.expected("a digit"));
+        }
+        if self.take("e") || self.take("E") {
+            let _ = self.take("+") || self.take("-");
+            if self.digits() == 0 {
+                return Err(self.expected("a digit"));
+            }
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok(text
+            .parse()
+            .ok()
+            .filter(|value| (-MAX_INTEGER..=MAX_INTEGER).contains(value))
+            .map_or_else(|| Value::OtherNumber(text.to_owned()), Value::Integer))
+    }
+
+    fn digits(&mut self) -> usize {
+        let rest = self.rest();
+        let count = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at = self.at.saturating_add(count);
+        count
+    }
+
+    fn skip_white_space(&mut self) {
+        let rest = self.rest();
+        let count = rest.bytes().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        self.at = self.at.saturating_add(count.unwrap_or(rest.len()));
+    }
+
+    fn take(&mut self, token: &str) -> bool {
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at = self.at.saturating_add(token.len());
+        }
+        found
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn expected(&self, what: &'static str) -> JsonError {
+        let length = self.rest().chars().next().map_or(0, char::len_utf8);
+        JsonError { kind: JsonErrorKind::Expected(what), span: self.at..self.at.saturating_add(length) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_where_they_say() {
+        let text = r#" {"a": [1, -2, 1.5, 1e3, "x\u00e9\ud83d\ude00\n"], "b": null} "#;
+        let node = parse(text).unwrap();
+        let items = node.get("a").unwrap().items();
+        assert_eq!(items[1].as_integer(), Some(-2));
+        assert_eq!(&text[items[1].span.clone()], "-2");
+        assert!(matches!(&items[2].value, Value::OtherNumber(number) if number == "1.5"));
+        assert_eq!(items[4].as_str(), Some("x\u{e9}\u{1f600}\n"));
+        assert_eq!(&text[node.entry("b").unwrap().key_span.clone()], "\"b\"");
+    }
+
+    #[test]
+    fn everything_else_is_refused_where_it_stands() {
+        for (text, start) in [
+            ("", 0),
+            ("{", 1),
+            ("{a:1}", 1),
+            ("{\"a\":1,}", 7),
+            ("[1,]", 3),
+            ("[1 2]", 3),
+            ("01", 0),
+            ("-", 0),
+            ("1.", 2),
+            ("1e", 2),
+            ("\"a", 2),
+            ("\"\u{1}\"", 1),
+            ("\"\\x\"", 1),
+            ("\"\\ud800\"", 1),
+            ("\"\\ud800\\u0041\"", 1),
+            ("\"\\udc00\"", 1),
+            ("\"\\u+123\"", 1),
+            ("nul", 0),
+            ("1 2", 2),
+            ("{\"a\":1,\"\\u0061\":2}", 7),
+        ] {
+            assert_eq!(parse(text).unwrap_err().span.start, start, "{text}");
+        }
+        assert_eq!(parse(&"[".repeat(100_000)).unwrap_err().kind, JsonErrorKind::TooDeep);
+        assert!(parse(&format!("{}{}", "[".repeat(64), "]".repeat(64))).is_ok());
+    }
+}

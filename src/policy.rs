@@ -1,0 +1,146 @@
+//! The policy: what a service answers as, and to whom.
+//!
+//! [`PolicyDocument`] is the text, read; [`Policy`] is what it means. A `Policy` value is valid: nothing is checked later.
+
+mod cases;
+mod compile;
+mod diagnostic;
+mod digest;
+mod document;
+mod lint;
+pub(crate) mod node;
+mod report;
+mod schema;
+mod shape;
+#[cfg(feature = "toml")]
+mod toml;
+
+use std::collections::HashMap;
+
+pub use cases::{Case, CaseMismatch};
+pub use diagnostic::{ErrorCode, Lint, LintId, PolicyError, PolicyErrors, Position};
+pub use document::PolicyDocument;
+pub use schema::json_schema;
+
+use crate::authority::Scheme;
+use crate::host::HostSet;
+use crate::origin::Origins;
+use crate::peer::PeerSet;
+use crate::route::Routes;
+
+/// What happens to a request that fails a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// It is denied.
+    Enforce,
+    /// It is allowed and reported, unless it is malformed.
+    Report,
+}
+
+impl Mode {
+    /// `enforce` or `report`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// A valid policy, ready to judge. Made by [`PolicyDocument::compile`].
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) name: Option<String>,
+    pub(crate) mode: Mode,
+    pub(crate) explain_to_client: bool,
+    pub(crate) hosts: Hosts,
+    pub(crate) peers: Option<PeerSet>,
+    pub(crate) origins: Origins,
+    pub(crate) routes: Option<Routes>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) digest: String,
+    pub(crate) file: String,
+    pub(crate) positions: HashMap<String, Position>,
+}
+
+/// The `hosts` section.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts {
+    pub(crate) allow: HostSet,
+    pub(crate) scheme: Option<Scheme>,
+    pub(crate) denied_status: u16,
+    pub(crate) trusted_proxies: PeerSet,
+    pub(crate) forwarded: Option<&'static str>,
+    pub(crate) proxy_hosts: HostSet,
+    pub(crate) exempt: Vec<Exempt>,
+}
+
+/// One entry of `hosts.exempt`.
+#[derive(Clone, Debug)]
+pub(crate) struct Exempt {
+    pub(crate) path: Vec<u8>,
+    pub(crate) from: PeerSet,
+}
+
+impl Policy {
+    /// Reads and compiles a policy in TOML. `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    #[cfg(feature = "toml")]
+    pub fn from_toml(text: &str, file: &str) -> Result<Self, PolicyErrors> {
+        PolicyDocument::from_toml(text, file)?.compile()
+    }
+
+    /// Reads and compiles a policy in JSON, as people or [`PolicyDocument::to_compiled_json`] write it.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn from_json(text: &str, file: &str) -> Result<Self, PolicyErrors> {
+        PolicyDocument::from_json(text, file)?.compile()
+    }
+
+    /// The name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Whether it denies or reports.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// `sha256:` and 64 hex digits: the SHA-256 of the RFC 8785 JSON of the document without `cases`. The same for TOML, JSON and the compiled form.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The document's own cases.
+    #[must_use]
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// True if denials are explained to peers on loopback.
+    #[must_use]
+    pub const fn explains_to_client(&self) -> bool {
+        self.explain_to_client
+    }
+
+    /// True if the policy uses `peers`, `hosts.exempt` or `hosts.trusted_proxies`. A face that cannot know the transport peer must refuse to start with it.
+    #[must_use]
+    pub const fn needs_peer(&self) -> bool {
+        self.peers.is_some() || !self.hosts.exempt.is_empty() || self.hosts.forwarded.is_some()
+    }
+
+    /// Where an entry stands, as `file:line`; none if it is not written.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Option<String> {
+        let position = self.positions.get(path)?;
+        Some(format!("{}:{}", self.file, position.line))
+    }
+}

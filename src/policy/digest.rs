@@ -1,0 +1,96 @@
+//! RFC 8785 canonical JSON of a document, and its SHA-256.
+
+use std::fmt::Write;
+
+use super::node::{Entry, Node, Value};
+use super::schema::ANNOTATIONS;
+
+/// `sha256:` and the digest of the document without `cases` and annotations.
+pub(crate) fn digest(document: &Node) -> String {
+    let digested = |entry: &&Entry| entry.key != "cases" && !ANNOTATIONS.contains(&entry.key.as_str());
+    let mut json = String::new();
+    write_table(&mut json, document.entries().iter().filter(digested));
+    let digest = ring::digest::digest(&ring::digest::SHA256, json.as_bytes());
+    let mut text = "sha256:".to_owned();
+    for byte in digest.as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Canonical JSON: no white space, keys by UTF-16 code units, the shortest escapes.
+pub(crate) fn write_json(out: &mut String, node: &Node) {
+    match &node.value {
+        Value::Null | Value::Datetime => out.push_str("null"),
+        Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Integer(value) => {
+            let _ = write!(out, "{value}");
+        }
+        Value::OtherNumber(text) => out.push_str(text),
+        Value::String(text) => write_string(out, text),
+        Value::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_json(out, item);
+            }
+            out.push(']');
+        }
+        Value::Table(entries) => write_table(out, entries.iter()),
+    }
+}
+
+fn write_table<'a>(out: &mut String, entries: impl Iterator<Item = &'a Entry>) {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_by(|a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
+    out.push('{');
+    for (index, entry) in entries.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_string(out, &entry.key);
+        out.push(':');
+        write_json(out, &entry.node);
+    }
+    out.push('}');
+}
+
+pub(crate) fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_canonical() {
+        // RFC 8785 §3.2.3, its sorting example.
+        let text = r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7, "a":["\u000f\n/\"\\",true]}"#;
+        let mut out = String::new();
+        write_json(&mut out, &crate::json::parse(text).unwrap());
+        assert_eq!(
+            out,
+            "{\"\\r\":2,\"1\":4,\"a\":[\"\\u000f\\n/\\\"\\\\\",true],\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! A policy document as a tree of values that know where they stand in the text. TOML, JSON and JS objects all become this.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A value and the bytes of the text that hold it; an empty range where there is no text.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) span: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    /// A number that is no integer from -(2^53-1) to 2^53-1, as it was written.
+    OtherNumber(String),
+    String(String),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// A TOML date or time, which no policy has.
+    Datetime,
+}
+
+/// A key and its value. Keys of one table are distinct.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) node: Node,
+}
+
+/// The largest integer that every JSON reader keeps exact (RFC 8785 §3.2.2.3).
+pub(crate) const MAX_INTEGER: i64 = (1 << 53) - 1;
+
+impl Node {
+    pub(crate) const fn new(value: Value, span: Range<usize>) -> Self {
+        Self { value, span }
+    }
+
+    /// What kind of value this is, for messages.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Boolean(_) => "a boolean",
+            Value::Integer(_) => "an integer",
+            Value::OtherNumber(_) => "a number",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Datetime => "a date or time",
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn as_bool(&self) -> Option<bool> {
+        match self.value {
+            Value::Boolean(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn as_integer(&self) -> Option<i64> {
+        match self.value {
+            Value::Integer(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The text of a string, or what to quote of another value.
+    pub(crate) fn offending(&self) -> Cow<'_, str> {
+        match &self.value {
+            Value::Null => "null".into(),
+            Value::Boolean(value) => value.to_string().into(),
+            Value::Integer(value) => value.to_string().into(),
+            Value::String(text) | Value::OtherNumber(text) => text.into(),
+            Value::List(_) => "[…]".into(),
+            Value::Table(_) => "{…}".into(),
+            Value::Datetime => "a date or time".into(),
+        }
+    }
+}
+
+/// The path of a place inside a document, such as `hosts.allow[2]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path<'a> {
+    parent: Option<&'a Self>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Root,
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Path<'a> {
+    pub(crate) const ROOT: Self = Self { parent: None, step: Step::Root };
+
+    pub(crate) const fn is_root(&self) -> bool {
+        matches!(self.step, Step::Root)
+    }
+
+    pub(crate) const fn key<'b>(&'b self, key: &'b str) -> Path<'b>
+    where
+        'a: 'b,
+    {
+        Path { parent: Some(self), step: Step::Key(key) }
+    }
+
+    pub(crate) const fn index<'b>(&'b self, index: usize) -> Path<'b>
+    where
+        'a: 'b,
+    {
+        Path { parent: Some(self), step: Step::Index(index) }
+    }
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+            if matches!(self.step, Step::Key(_)) && !matches!(parent.step, Step::Root) {
+                f.write_str(".")?;
+            }
+        }
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Key(key) => f.write_str(key),
+            Step::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The shape of a policy document: every key, what it holds, and what it means. One table, from which the loader and the JSON Schema both come.
+
+use serde_json::{Map, Value, json};
+
+/// What a value may be.
+pub(crate) enum Shape {
+    /// A string with a syntax of its own, which the compiler checks.
+    Text { example: &'static str },
+    Boolean,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// One of these integers.
+    Number(&'static [i64]),
+    /// A list, which may be empty only where that means something.
+    List { of: &'static Shape, may_be_empty: bool },
+    Table(&'static [Field]),
+    /// A request in JSON form; the compiler reads it.
+    Request,
+    /// Some fields of a verdict; the compiler reads it.
+    Expectation,
+}
+
+/// One key of a table.
+pub(crate) struct Field {
+    pub(crate) key: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) is_required: bool,
+    pub(crate) default: Option<&'static str>,
+    pub(crate) doc: &'static str,
+}
+
+const fn required(key: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { key, shape, is_required: true, default: None, doc }
+}
+
+const fn optional(key: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { key, shape, is_required: false, default: None, doc }
+}
+
+const fn defaulting(
+    key: &'static str,
+    shape: Shape,
+    default: &'static str,
+    doc: &'static str,
+) -> Field {
+    Field { key, shape, is_required: false, default: Some(default), doc }
+}
+
+const fn list(of: &'static Shape) -> Shape {
+    Shape::List { of, may_be_empty: false }
+}
+
+const HOST: Shape = Shape::Text { example: "api.example.com" };
+const PEER: Shape = Shape::Text { example: "127.0.0.0/8" };
+const ORIGIN: Shape = Shape::Text { example: "https://app.example.com" };
+const METHOD: Shape = Shape::Text { example: "POST" };
+const PATH: Shape = Shape::Text { example: "/api/**" };
+const NAME: Shape = Shape::Text { example: "partner-api" };
+const REQUIREMENT: Shape = Shape::Text { example: "token:main" };
+
+/// Keys that the document may have beside [`DOCUMENT`]: an editor's reference to the schema, and the source map of a compiled policy. They are no
+/// part of the policy and not digested.
+pub(crate) const ANNOTATIONS: [&str; 2] = ["$schema", "$source"];
+
+pub(crate) const DOCUMENT: &[Field] = &[
+    required("version", Shape::Number(&[1]), "The version of this format."),
+    optional("name", NAME, "What to call the policy in logs."),
+    defaulting(
+        "mode",
+        Shape::Choice(&["enforce", "report"]),
+        "enforce",
+        "`report` allows what would be denied and says so in the verdict; malformed requests and hosts are denied all the same.",
+    ),
+    defaulting(
+        "explain_to_client",
+        Shape::Boolean,
+        "false",
+        "Adds the detail and the policy's file and line to a denial, for peers on loopback only.",
+    ),
+    required("hosts", Shape::Table(HOSTS), "The hosts that this service answers as."),
+    optional("peers", Shape::Table(PEERS), "Who may connect. Absent: the peer is not judged."),
+    optional("origins", Shape::Table(ORIGINS), "Which pages may start requests. Absent: the service's own."),
+    optional(
+        "routes",
+        list(&Shape::Table(ROUTE)),
+        "What each path asks for; the first match decides, and no match is denied. Absent: requests are judged up to their origin.",
+    ),
+    optional("cases", list(&Shape::Table(CASE)), "Requests with their expected verdicts, run by `hostbound test`."),
+];
+
+const HOSTS: &[Field] = &[
+    required(
+        "allow",
+        list(&HOST),
+        "Names, `*.name` (one more label), `**.name` (one or more), IP literals and CIDR blocks, each with an optional `:port`.",
+    ),
+    optional(
+        "scheme",
+        Shape::Choice(&["http", "https"]),
+        "The effective scheme behind TLS termination. Absent: the connection's.",
+    ),
+    defaulting(
+        "denied_status",
+        Shape::Number(&[421, 403]),
+        "421",
+        "The status for a host that is not allowed. A proxy must not generate 421 (RFC 9110 §15.5.20).",
+    ),
+    optional("trusted_proxies", list(&PEER), "The only peers whose forwarded host, and whose `proxy_hosts`, are believed."),
+    optional(
+        "forwarded",
+        Shape::Choice(&crate::request::FORWARDED_HEADERS),
+        "The header in which a trusted proxy says the host that it was asked for.",
+    ),
+    optional("proxy_hosts", list(&HOST), "Internal names that a trusted proxy may send as Host beside a forwarded host."),
+    optional(
+        "exempt",
+        list(&Shape::Table(EXEMPT)),
+        "Health checks that come by address: GET or HEAD of one path, an IP literal as Host, no trace of a browser.",
+    ),
+];
+
+const EXEMPT: &[Field] = &[
+    required("path", Shape::Text { example: "/healthz" }, "The path, compared byte for byte."),
+    required("from", list(&PEER), "The peers that may ask."),
+];
+
+const PEERS: &[Field] =
+    &[required("allow", list(&PEER), "Addresses, CIDR blocks, and `unix` for Unix domain sockets.")];
+
+const ORIGINS: &[Field] = &[
+    defaulting("check", Shape::Choice(&["on", "off"]), "on", "`off` judges no origin at all."),
+    defaulting(
+        "allow",
+        list(&ORIGIN),
+        "[\"self\"]",
+        "`self` (the host that was asked for), `null`, and serialized origins.",
+    ),
+    defaulting(
+        "fetch_site",
+        list(&Shape::Choice(&crate::origin::FETCH_SITES)),
+        "[\"same-origin\", \"none\"]",
+        "The values of Sec-Fetch-Site that pass when there is no Origin.",
+    ),
+    defaulting(
+        "navigate",
+        Shape::Boolean,
+        "true",
+        "Plain links from elsewhere pass: GET or HEAD, mode navigate, destination document.",
+    ),
+    defaulting(
+        "absent",
+        Shape::Choice(&["allow", "deny"]),
+        "allow",
+        "For requests with neither Origin nor Sec-Fetch-Site, as programs send them.",
+    ),
+];
+
+const ROUTE: &[Field] = &[
+    required("path", PATH, "Segments; `*` matches one, `**` at the end any rest. Compared with the path of the raw target."),
+    optional("name", NAME, "The route's name in verdicts. Absent: its path."),
+    optional("hosts", list(&HOST), "The hosts to which the route belongs. Absent: all."),
+    optional("methods", list(&METHOD), "Methods; GET includes HEAD. Absent: all."),
+    required(
+        "require",
+        Shape::List { of: &REQUIREMENT, may_be_empty: true },
+        "What the request must prove beyond host, peer and origin; `[]` asks for nothing.",
+    ),
+];
+
+const CASE: &[Field] = &[
+    required("name", Shape::Text { example: "a rebound name is refused" }, "What the case shows."),
+    required("request", Shape::Request, "The request in JSON form."),
+    required("expect", Shape::Expectation, "Fields of the verdict; only these are compared."),
+];
+
+/// The fields of a verdict that a case can expect.
+pub(crate) const EXPECTATIONS: [&str; 9] =
+    ["decision", "status", "check", "reason", "public_reason", "rule", "mode", "identity", "reported"];
+
+/// The JSON Schema of a policy document: draft-07, which the editors' TOML tools read.
+#[must_use]
+pub fn json_schema() -> Value {
+    let mut schema = table(DOCUMENT);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
+        object.insert("title".into(), json!("Hostbound policy"));
+        if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("$schema".into(), json!({"type": "string"}));
+        }
+    }
+    schema
+}
+
+fn table(fields: &[Field]) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for field in fields {
+        let mut property = property(&field.shape);
+        if let Some(object) = property.as_object_mut() {
+            object.insert("description".into(), json!(field.doc));
+            if let Some(default) = field.default {
+                let value = serde_json::from_str(default).unwrap_or_else(|_| json!(default));
+                object.insert("default".into(), value);
+            }
+        }
+        properties.insert(field.key.into(), property);
+        if field.is_required {
+            required.push(field.key);
+        }
+    }
+    json!({"type": "object", "additionalProperties": false, "properties": properties, "required": required})
+}
+
+fn property(shape: &Shape) -> Value {
+    match shape {
+        Shape::Text { example } => json!({"type": "string", "minLength": 1, "examples": [example]}),
+        Shape::Boolean => json!({"type": "boolean"}),
+        Shape::Choice(values) => json!({"enum": values}),
+        Shape::Number(values) => json!({"enum": values}),
+        Shape::List { of, may_be_empty } => {
+            json!({"type": "array", "items": property(of), "minItems": u8::from(!may_be_empty)})
+        }
+        Shape::Table(fields) => table(fields),
+        Shape::Request => json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["method", "target", "headers"],
+            "properties": {
+                "id": {"type": ["string", "null"]},
+                "now": {"type": "integer", "minimum": 0},
+                "method": {"type": "string"},
+                "scheme": {"enum": ["http", "https"], "default": "http"},
+                "version": {"enum": ["1.0", "1.1", "2", "3"], "default": "1.1"},
+                "target": {"type": "string"},
+                "headers": {"type": "array", "items": {
+                    "type": "array", "minItems": 2, "maxItems": 2, "items": [{"type": "string"}, text_or_base64()]}},
+                "peer": {"type": ["string", "null"]},
+                "body": text_or_base64(),
+            },
+        }),
+        Shape::Expectation => {
+            let properties: Map<_, _> = EXPECTATIONS.iter().map(|key| ((*key).to_owned(), json!({}))).collect();
+            json!({"type": "object", "additionalProperties": false, "minProperties": 1, "properties": properties})
+        }
+    }
+}
+
+fn text_or_base64() -> Value {
+    json!({"anyOf": [
+        {"type": "string"},
+        {"type": "object", "additionalProperties": false, "required": ["base64"], "properties": {"base64": {"type": "string"}}},
+    ]})
+}

@@ -1,0 +1,191 @@
+//! The packages as users get them, in `dist/`: the command's archive, the npm package, the digests;
+//! and the proof that they install as the README says.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::process::{self, Run};
+use crate::setup::{self, read, sha256};
+use crate::{cargo, node};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const SUMS: &str = "SHA256SUMS";
+
+/// The shells that the command writes completions for, and what each calls such a file.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "completions/hostbound.bash"),
+    ("zsh", "completions/_hostbound"),
+    ("fish", "completions/hostbound.fish"),
+];
+
+/// Makes the packages and lists them.
+///
+/// # Errors
+///
+/// When something is missing or cannot be built.
+pub(crate) fn make() -> Result<()> {
+    setup::ensure(&setup::BUILD)?;
+    cargo::build_all()?;
+    let folder = folder();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut names = vec![archive(&folder)?, node::pack(&folder)?];
+    names.sort();
+
+    let mut sums = String::new();
+    for name in &names {
+        let bytes = read(&folder.join(name))?;
+        sums.push_str(&format!("{}  {name}\n", sha256(&bytes)));
+        println!("{:>9} bytes  dist/{name}", bytes.len());
+    }
+    let path = folder.join(SUMS);
+    fs::write(&path, &sums).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{:>9} bytes  dist/{SUMS}", sums.len());
+    Ok(())
+}
+
+/// Verifies the digests, then installs and uses the packages in an empty folder.
+///
+/// # Errors
+///
+/// When one of the packages is not what it should be.
+pub(crate) fn check() -> Result<()> {
+    let names = verify(&folder())?;
+    let scratch = std::env::temp_dir().join(format!("hostbound-dist-{}", std::process::id()));
+    fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+    let outcome = names
+        .iter()
+        .try_for_each(|name| install(name, &scratch).with_context(|| format!("dist/{name}")));
+    fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+    outcome?;
+    println!("dist/: digests verified, packages installed and used");
+    Ok(())
+}
+
+fn folder() -> PathBuf {
+    process::root().join("dist")
+}
+
+/// The command with its completions, manual page and licences.
+fn archive(folder: &Path) -> Result<String> {
+    let command = cargo::build_command()?;
+    let top = format!("hostbound-{VERSION}-{}", host()?);
+    let name = format!("{top}.tar.gz");
+    let path = folder.join(&name);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::best()));
+
+    let mut add = |name: &str, mode: u32, bytes: &[u8]| -> Result<()> {
+        // No owner and no time: the same inputs give the same archive.
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(bytes.len())?);
+        header.set_mode(mode);
+        Ok(archive.append_data(&mut header, format!("{top}/{name}"), bytes)?)
+    };
+    add("hostbound", 0o755, &read(&command)?)?;
+    for (shell, name) in COMPLETIONS {
+        let text = Run::new(&command).args(["completions", shell]).capture()?;
+        add(name, 0o644, text.as_bytes())?;
+    }
+    let page = Run::new(&command).arg("man").capture()?;
+    add("man/hostbound.1", 0o644, page.as_bytes())?;
+    for name in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+        add(name, 0o644, &read(&process::root().join(name))?)?;
+    }
+    archive.into_inner()?.finish()?;
+    Ok(name)
+}
+
+/// The platform that this compiler builds for.
+fn host() -> Result<String> {
+    let said = Run::new("rustc").arg("-vV").capture()?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+}
+
+/// Holds the files against `SHA256SUMS` and hands back their names.
+fn verify(folder: &Path) -> Result<Vec<String>> {
+    let sums = String::from_utf8(read(&folder.join(SUMS))?)?;
+    let mut names = Vec::new();
+    for line in sums.lines() {
+        let (wanted, name) = line
+            .split_once("  ")
+            .with_context(|| format!("`{line}` in {SUMS} is no digest and name"))?;
+        let found = sha256(&read(&folder.join(name))?);
+        ensure!(
+            found == wanted,
+            "dist/{name} has another digest than {SUMS} says"
+        );
+        names.push(name.to_owned());
+    }
+    ensure!(!names.is_empty(), "{SUMS} names no file");
+    Ok(names)
+}
+
+/// Installs a package as the README says and uses it.
+fn install(name: &str, scratch: &Path) -> Result<()> {
+    let package = folder().join(name);
+    if let Some(top) = name.strip_suffix(".tar.gz") {
+        Run::new("tar")
+            .arg("xzf")
+            .arg(&package)
+            .dir(scratch)
+            .run()?;
+        let command = scratch.join(top).join("hostbound");
+        let said = Run::new(&command).arg("--version").capture()?;
+        ensure!(
+            said.contains(VERSION),
+            "`hostbound --version` says `{}`, not {VERSION}",
+            said.trim()
+        );
+    } else if name.ends_with(".tgz") {
+        Run::new("npm")
+            .args(["init", "--yes", "--silent"])
+            .dir(scratch)
+            .capture()?;
+        Run::new("npm")
+            .args(["install", "--no-audit", "--no-fund"])
+            .arg(&package)
+            .dir(scratch)
+            .run()?;
+        let script =
+            "import * as hostbound from 'hostbound'; console.log(Object.keys(hostbound).join(' '))";
+        let exports = Run::new("node")
+            .args(["--input-type=module", "--eval", script])
+            .dir(scratch)
+            .capture()?;
+        ensure!(
+            !exports.trim().is_empty(),
+            "the npm package exports nothing"
+        );
+        println!("npm package exports: {}", exports.trim());
+    } else {
+        bail!("nothing is known of such a package");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_file_is_noticed() {
+        let folder = std::env::temp_dir().join(format!("hostbound-sums-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a.tgz"), "abc").unwrap();
+        fs::write(folder.join(SUMS), format!("{}  a.tgz\n", sha256(b"abc"))).unwrap();
+        let good = verify(&folder);
+        fs::write(folder.join("a.tgz"), "abd").unwrap();
+        let changed = verify(&folder);
+        fs::write(folder.join(SUMS), "").unwrap();
+        let empty = verify(&folder);
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(good.unwrap(), ["a.tgz"]);
+        assert!(changed.is_err());
+        assert!(empty.is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! Every test suite, one after the other, whatever became of the one before; and what they came to.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::count::{Runner, Tally};
+use crate::doctor::{self, Tool, WASM_TARGET};
+use crate::process::{self, Run};
+use crate::{cargo, dist, fuzz, setup};
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Usual,
+    All,
+}
+
+/// What a suite is called and does; it adds to the tally, or fails as a whole.
+struct Suite {
+    name: &'static str,
+    run: fn(Extent, &mut Tally) -> Result<()>,
+}
+
+const USUAL: [Suite; 7] = [
+    Suite {
+        name: "set-up",
+        run: set_up,
+    },
+    Suite {
+        name: "fmt",
+        run: fmt,
+    },
+    Suite {
+        name: "clippy",
+        run: clippy,
+    },
+    Suite {
+        name: "cargo test",
+        run: cargo_test,
+    },
+    Suite {
+        name: "build",
+        run: build,
+    },
+    Suite {
+        name: "node",
+        run: |extent, tally| npm_test("test", extent, tally),
+    },
+    Suite {
+        name: "browser",
+        run: |extent, tally| npm_test("run --silent test:browser", extent, tally),
+    },
+];
+
+const ALL: [Suite; 2] = [
+    Suite {
+        name: "fuzz",
+        run: fuzz_smoke,
+    },
+    Suite {
+        name: "install",
+        run: install,
+    },
+];
+
+/// Runs the suites, says what they came to, and whether nothing failed.
+pub(crate) fn run(extent: Extent) -> bool {
+    let suites = match extent {
+        Extent::Usual => USUAL.iter().chain(&[]),
+        Extent::All => USUAL.iter().chain(&ALL),
+    };
+    let mut sum = Tally::default();
+    let mut table: Vec<(&str, Tally, Duration)> = Vec::new();
+    for suite in suites {
+        process::echo(&format!("\n== {} ==", suite.name));
+        let mut tally = Tally::default();
+        let (outcome, duration) = process::timed(|| (suite.run)(extent, &mut tally));
+        if let Err(error) = outcome {
+            tally.failed += 1;
+            eprintln!("error: {}: {error:#}", suite.name);
+        }
+        process::echo(&format!(
+            "== {}: {tally} ({:.1} s) ==",
+            suite.name,
+            duration.as_secs_f64()
+        ));
+        sum.add(tally.clone());
+        table.push((suite.name, tally, duration));
+    }
+    process::echo("\n== summary ==");
+    for (name, tally, duration) in &table {
+        process::echo(&format!(
+            "{name:<12} {:>6.1} s   {tally}",
+            duration.as_secs_f64()
+        ));
+    }
+    for reason in &sum.reasons {
+        process::echo(&format!("skipped: {reason}"));
+    }
+    process::echo(&sum.to_string());
+    sum.failed == 0
+}
+
+/// Counts as nothing but when it fails.
+fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
+    setup::ensure(&[setup::BUILD.as_slice(), &[Tool::Chromium]].concat())
+}
+
+fn fmt(_: Extent, tally: &mut Tally) -> Result<()> {
+    Run::cargo("fmt --all --check").run()?;
+    Run::cargo("fmt --manifest-path fuzz/Cargo.toml --check").run()?;
+    tally.passed += 1;
+    Ok(())
+}
+
+/// All packages; the engine without its features; the engine's wasm face where it belongs.
+fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
+    let wasm = format!("--package hostbound --lib --features wasm --target {WASM_TARGET}");
+    for what in [
+        "--workspace --all-targets",
+        "--package hostbound --all-targets --no-default-features",
+        &wasm,
+    ] {
+        Run::cargo(&format!("clippy --quiet {what} -- -D warnings")).run()?;
+    }
+    tally.passed += 1;
+    Ok(())
+}
+
+fn cargo_test(extent: Extent, tally: &mut Tally) -> Result<()> {
+    let run = Run::cargo("test --workspace --no-fail-fast");
+    count(Runner::Cargo, widened(run, extent), tally)
+}
+
+fn build(_: Extent, tally: &mut Tally) -> Result<()> {
+    cargo::build_all()?;
+    tally.passed += 1;
+    Ok(())
+}
+
+fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
+    let mut run = Run::npm(script);
+    if let Some(path) = doctor::chromium() {
+        run = run.env("CHROMIUM", path);
+    }
+    count(Runner::Node, widened(run, extent), tally)
+}
+
+/// A minute of every target: one test each.
+fn fuzz_smoke(_: Extent, tally: &mut Tally) -> Result<()> {
+    for target in fuzz::targets()? {
+        if fuzz::run(Some(&target), 1)? {
+            tally.passed += 1;
+        } else {
+            tally.failed += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The packages as the README installs them.
+fn install(_: Extent, tally: &mut Tally) -> Result<()> {
+    dist::make()?;
+    dist::check()?;
+    tally.passed += 1;
+    Ok(())
+}
+
+/// Tells a suite of ours that it may take its time.
+fn widened(run: Run, extent: Extent) -> Run {
+    match extent {
+        Extent::Usual => run,
+        Extent::All => run.env("HOSTBOUND_ALL", "1"),
+    }
+}
+
+fn count(runner: Runner, run: Run, tally: &mut Tally) -> Result<()> {
+    let line = run.to_string();
+    let status: ExitStatus = run.watch(|line| {
+        process::echo(line);
+        tally.read(runner, line);
+    })?;
+    if let Err(what) = tally.close(status) {
+        // Counted by the tally already.
+        eprintln!("error: {what}; to repeat it: {line}");
+    }
+    Ok(())
+}

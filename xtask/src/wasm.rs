@@ -1,0 +1,160 @@
+//! The engine in wasm: cargo, then wasm-bindgen's generator, then wasm-opt, into `bindings/node/wasm`; and its size.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::cargo;
+use crate::doctor::WASM_TARGET;
+use crate::process::{self, Run};
+use crate::setup::{self, read, sha256};
+
+/// What the module may weigh, gzipped.
+const LIMIT_BYTES: usize = 200 * 1024;
+
+/// Optimize for speed, with the features that rustc switches on for the target by default
+/// (rustc book, platform support, `wasm32-unknown-unknown`).
+const WASM_OPT: [&str; 9] = [
+    "-O3",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Builds what `bindings/node/wasm` holds. What has not changed is not made again.
+///
+/// # Errors
+///
+/// When a step fails, or the module has become too big.
+pub(crate) fn build() -> Result<()> {
+    let module = cargo::build(
+        &format!(
+            "rustc --package hostbound --lib --crate-type cdylib --profile wasm \
+             --target {WASM_TARGET} --features wasm"
+        ),
+        cargo::is_wasm,
+    )?;
+    let folder = folder();
+    let inputs = inputs(&module)?;
+    if fs::read_to_string(stamp_path()).ok() != Some(stamp(&inputs, &folder)) {
+        generate(&module, &folder)?;
+        optimize(&folder.join("hostbound_bg.wasm"))?;
+        let path = stamp_path();
+        fs::create_dir_all(process::root().join(".cache"))?;
+        fs::write(&path, stamp(&inputs, &folder))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    weigh(&folder.join("hostbound_bg.wasm"))
+}
+
+fn folder() -> PathBuf {
+    process::npm_package().join("wasm")
+}
+
+fn stamp_path() -> PathBuf {
+    process::root().join(".cache/wasm.stamp")
+}
+
+/// What the result depends on: the module, and the tools after cargo.
+fn inputs(module: &Path) -> Result<String> {
+    let tools = read(&process::npm_package().join("package-lock.json"))?;
+    Ok(format!(
+        "{} {} {}",
+        sha256(&read(module)?),
+        sha256(&tools),
+        sha256(WASM_OPT.join(" ").as_bytes())
+    ))
+}
+
+/// The inputs and what was made of them, so that a file that was changed or lost is made again.
+fn stamp(inputs: &str, folder: &Path) -> String {
+    let mut stamp = inputs.to_owned();
+    for name in ["hostbound_bg.wasm", "hostbound.js", "hostbound.d.ts"] {
+        let digest =
+            fs::read(folder.join(name)).map_or_else(|_| "-".to_owned(), |file| sha256(&file));
+        stamp.push(' ');
+        stamp.push_str(&digest);
+    }
+    stamp
+}
+
+fn generate(module: &Path, folder: &Path) -> Result<()> {
+    eprintln!("generating bindings/node/wasm");
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    let mut generator = Bindgen::new();
+    generator
+        .input_path(module)
+        .out_name("hostbound")
+        .typescript(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .web(true)?;
+    generator
+        .generate(folder)
+        .with_context(|| format!("wasm-bindgen cannot read {}", module.display()))
+}
+
+fn optimize(module: &Path) -> Result<()> {
+    Run::new(process::npm_package().join("node_modules/.bin/wasm-opt"))
+        .args(WASM_OPT)
+        .arg(module)
+        .arg("-o")
+        .arg(module)
+        .run()
+        .with_context(|| {
+            format!(
+                "wasm-opt is in the npm package `binaryen`; to install it: {}",
+                Run::npm(setup::NPM_INSTALL)
+            )
+        })
+}
+
+fn weigh(module: &Path) -> Result<()> {
+    let bytes = read(module)?;
+    let gzipped = gzipped(&bytes)?;
+    eprintln!("wasm: {} bytes, {gzipped} gzipped", bytes.len());
+    ensure!(
+        gzipped <= LIMIT_BYTES,
+        "{} weighs {gzipped} bytes gzipped, more than {LIMIT_BYTES}",
+        module.display()
+    );
+    Ok(())
+}
+
+fn gzipped(bytes: &[u8]) -> Result<usize> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes)?;
+    Ok(gzip.finish()?.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_over_the_limit_is_an_error() {
+        let module = std::env::temp_dir().join(format!("hostbound-weigh-{}", std::process::id()));
+        // Digests do not compress below their bytes: half of their hex.
+        let noise: String = (0..7_000_u32).map(|n| sha256(&n.to_le_bytes())).collect();
+        assert!(gzipped(noise.as_bytes()).unwrap() > LIMIT_BYTES);
+        fs::write(&module, &noise).unwrap();
+        let heavy = weigh(&module);
+        fs::write(&module, vec![0; 2 * LIMIT_BYTES]).unwrap();
+        let light = weigh(&module);
+        fs::remove_file(&module).unwrap();
+        assert!(heavy.is_err());
+        assert!(light.is_ok(), "what counts is the gzipped size");
+    }
+}
