@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 /// Parses an IPv4 address: four decimal numbers 0–255 without leading zeros, nothing else (RFC 6943 §3.1.1 on why).
 #[must_use]
-pub fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+pub(crate) fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     // The standard library refuses octal, hexadecimal and short forms; the length bound keeps this constant-time.
     if text.len() > 15 {
         return None;
@@ -19,7 +19,7 @@ pub fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 
 /// Parses an IPv6 address in any RFC 4291 §2.2 form, without brackets and without a zone.
 #[must_use]
-pub fn parse_ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+pub(crate) fn parse_ipv6(text: &[u8]) -> Option<Ipv6Addr> {
     if text.len() > 45 {
         return None;
     }
@@ -28,7 +28,7 @@ pub fn parse_ipv6(text: &[u8]) -> Option<Ipv6Addr> {
 
 /// The address itself, or the IPv4 address inside an IPv4-mapped one (`::ffff:0:0/96`, RFC 4291 §2.5.5.2).
 #[must_use]
-pub fn unmapped(address: IpAddr) -> IpAddr {
+pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,

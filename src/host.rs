@@ -305,10 +305,6 @@ impl Ports {
             Wanted::EveryPort => None,
         })
     }
-
-    fn meets(&self, port: Option<Port>) -> bool {
-        self.any.is_some() || port.is_none_or(|port| self.exact.contains_key(&port))
-    }
 }
 
 fn find(entries: &FxHashMap<Box<[u8]>, Ports>, name: &[u8], port: Wanted) -> Option<usize> {

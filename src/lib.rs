@@ -11,6 +11,17 @@
 //! - `wasm`: the wasm-bindgen face. `web`: what of it needs a browser. Turned on by the JS build alone.
 //! - `egress`: outbound requests.
 
+// The engine's own lint wall, on top of the workspace's: no input can make it panic.
+#![deny(missing_docs, unreachable_pub)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice
+)]
+
 mod address;
 mod authority;
 mod guard;

@@ -130,11 +130,6 @@ impl PathPattern {
                 (mine, theirs) => mine == theirs,
             })
     }
-
-    /// True if the pattern is one exact path, as text.
-    pub(crate) fn is_literal(&self) -> bool {
-        !self.has_rest && !self.segments.contains(&Segment::Any)
-    }
 }
 
 /// The methods of a route.

@@ -69,6 +69,15 @@ impl PolicyDocument {
         if text.trim_start().starts_with('{') { Self::from_json(text, file) } else { Self::from_toml(text, file) }
     }
 
+    /// Reads an object of another language, such as a JS one. Its mistakes have paths, but no lines.
+    ///
+    /// # Errors
+    /// The deserializer's, or a duplicate key.
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D, file: &str) -> Result<Self, D::Error> {
+        let root = serde::Deserialize::deserialize(deserializer)?;
+        Ok(Self { root, file: file.to_owned(), places: Places::None })
+    }
+
     /// The text that was read; none for an object or a compiled policy.
     #[must_use]
     pub fn text(&self) -> Option<&str> {

@@ -1,7 +1,10 @@
 //! A policy document as a tree of values that know where they stand in the text. TOML, JSON and JS objects all become this.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// A value and the bytes of the text that hold it; an empty range where there is no text.
 #[derive(Clone, Debug)]
@@ -111,6 +114,67 @@ impl Node {
     }
 }
 
+/// A value that has no text, such as a JS object.
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor).map(|value| Self::new(value, 0..0))
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value of a policy document")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        let is_safe = (-MAX_INTEGER..=MAX_INTEGER).contains(&value);
+        Ok(if is_safe { Value::Integer(value) } else { Value::OtherNumber(value.to_string()) })
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        i64::try_from(value).map_or_else(|_| Ok(Value::OtherNumber(value.to_string())), |value| self.visit_i64(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::OtherNumber(value.to_string()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Value, A::Error> {
+        let mut entries: Vec<Entry> = Vec::new();
+        while let Some((key, node)) = table.next_entry::<String, Node>()? {
+            if entries.iter().any(|entry| entry.key == key) {
+                return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
+            }
+            entries.push(Entry { key, key_span: 0..0, node });
+        }
+        Ok(Value::Table(entries))
+    }
+}
+
 /// The path of a place inside a document, such as `hosts.allow[2]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path<'a> {
@@ -147,8 +211,8 @@ impl<'a> Path<'a> {
     }
 }
 
-impl std::fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
             parent.fmt(f)?;
             if matches!(self.step, Step::Key(_)) && !matches!(parent.step, Step::Root) {

@@ -1,0 +1,120 @@
+//! Runs `tests/vectors` against the engine.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::vectors::{self, Case};
+use hostbound::{Check, Guard, Reason, RequestDocument};
+use serde_json::{Value, json};
+
+/// Every case gives the verdict it wants, in every field but `detail`, `id` and `policy`.
+#[test]
+fn every_verdict_is_as_wanted() {
+    let mut wrong = Vec::new();
+    let mut count = 0_usize;
+    for file in vectors::load() {
+        for case in &file.cases {
+            count += 1;
+            let found = judge(case);
+            let found = vectors::pinned_fields(&found);
+            if found != case.want {
+                wrong.push(format!("{}: {}\n  want  {}\n  found {}", case.id, case.comment, case.want, found));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{count} vectors");
+}
+
+/// The verdict does not depend on how the request came: packed and unpacked it is the same.
+#[test]
+fn packing_changes_no_verdict() {
+    for file in vectors::load() {
+        for case in &file.cases {
+            let guard = Guard::new(case.policy());
+            let document = RequestDocument::from_json(case.request.to_string().as_bytes()).unwrap();
+            let headers = document.headers();
+            let mut buffer = Vec::new();
+            hostbound::pack(&document.request(&headers), document.now(), &mut buffer).unwrap();
+            let (request, now) = hostbound::Request::unpack(&buffer).unwrap();
+            let hostbound::Inspection::Decided(verdict) = guard.inspect(&request, now) else { unreachable!() };
+            let packed = verdict.document(document.id.as_deref()).to_json();
+            assert_eq!(packed, guard.decide(&document).to_json(), "{}", case.id);
+        }
+    }
+}
+
+/// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
+#[test]
+fn every_denial_has_an_allowed_twin() {
+    for file in vectors::load() {
+        let by_id: BTreeMap<_, _> = file.cases.iter().map(|case| (case.id.as_str(), case)).collect();
+        assert_eq!(by_id.len(), file.cases.len(), "{}: ids are unique", file.name);
+        for case in &file.cases {
+            for flag in &case.flags {
+                assert!(file.notes.contains_key(flag), "{}: flag {flag} has a note", case.id);
+            }
+            if is_plain_allow(case) || case.flags.iter().any(|flag| flag == "no-twin") {
+                continue;
+            }
+            let twin = by_id.get(case.twin.as_deref().unwrap_or_default());
+            let twin = twin.unwrap_or_else(|| panic!("{} has no twin", case.id));
+            assert!(is_plain_allow(twin), "{}: its twin {} is allowed", case.id, twin.id);
+            let fields: BTreeSet<_> = [case, twin]
+                .iter()
+                .flat_map(|case| case.request.as_object().unwrap().keys())
+                .filter(|field| case.request.get(field) != twin.request.get(field) && *field != "id")
+                .collect();
+            let differences = fields.len() + usize::from(case.policy != twin.policy);
+            assert_eq!(differences, 1, "{} and {} differ in {fields:?}", case.id, twin.id);
+        }
+    }
+}
+
+/// Every reason is denied somewhere, and every check is the one that decides.
+#[test]
+fn every_reason_has_cases() {
+    let mut denied = BTreeMap::<String, usize>::new();
+    let mut reported = BTreeSet::new();
+    for file in vectors::load() {
+        for case in &file.cases {
+            if let Some(reason) = case.want["reason"].as_str() {
+                *denied.entry(reason.to_owned()).or_default() += 1;
+            }
+            reported.extend(case.want["reported"][0]["reason"].as_str().map(str::to_owned));
+        }
+    }
+    for reason in Reason::ALL {
+        let count = denied.get(reason.as_str()).copied().unwrap_or(0);
+        assert!(count >= 3, "{reason} is denied in {count} cases");
+        assert_eq!(reported.contains(reason.as_str()), !reason.is_always_enforced(), "{reason} in report mode");
+    }
+    assert!(Check::ALL.iter().all(|check| Reason::ALL.iter().any(|reason| reason.check() == *check)));
+}
+
+/// A trace ends where the verdict does: its first failure gives the verdict's reason, or what is reported.
+#[test]
+fn the_trace_agrees_with_the_verdict() {
+    for file in vectors::load() {
+        for case in &file.cases {
+            let document = RequestDocument::from_json(case.request.to_string().as_bytes()).unwrap();
+            let explanation = Guard::new(case.policy()).explain(&document);
+            let first = explanation.steps.iter().find(|step| step.decides);
+            let reported = explanation.verdict.reported.first().map(|report| report.reason);
+            assert_eq!(first.and_then(|step| step.reason), explanation.verdict.reason.or(reported), "{}", case.id);
+            assert_eq!(explanation.steps.len(), Check::ALL.len(), "{}", case.id);
+        }
+    }
+}
+
+fn judge(case: &Case) -> Value {
+    let document = RequestDocument::from_json(case.request.to_string().as_bytes())
+        .unwrap_or_else(|error| panic!("{}: {error}", case.id));
+    let verdict = Guard::new(case.policy()).decide(&document);
+    serde_json::from_str(&verdict.to_json()).unwrap()
+}
+
+fn is_plain_allow(case: &Case) -> bool {
+    case.want["decision"] == json!("allow") && case.want["reported"] == json!([])
+}
