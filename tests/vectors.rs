@@ -1,5 +1,7 @@
 //! Runs `tests/vectors` against the engine.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +21,19 @@ fn every_verdict_is_as_wanted() {
             let found = judge(case);
             let found = vectors::pinned_fields(&found);
             if found != case.want {
-                wrong.push(format!("{}: {}\n  want  {}\n  found {}", case.id, case.comment, case.want, found));
+                wrong.push(format!(
+                    "{}: {}\n  want  {}\n  found {}",
+                    case.id, case.comment, case.want, found
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     println!("{count} vectors");
 }
 
@@ -38,7 +48,9 @@ fn packing_changes_no_verdict() {
             let mut buffer = Vec::new();
             hostbound::pack(&document.request(&headers), document.now(), &mut buffer).unwrap();
             let (request, now) = hostbound::Request::unpack(&buffer).unwrap();
-            let hostbound::Inspection::Decided(verdict) = guard.inspect(&request, now) else { unreachable!() };
+            let hostbound::Inspection::Decided(verdict) = guard.inspect(&request, now) else {
+                unreachable!()
+            };
             let packed = verdict.document(document.id.as_deref()).to_json();
             assert_eq!(packed, guard.decide(&document).to_json(), "{}", case.id);
         }
@@ -88,9 +100,17 @@ fn every_reason_has_cases() {
     for reason in Reason::ALL {
         let count = denied.get(reason.as_str()).copied().unwrap_or(0);
         assert!(count >= 3, "{reason} is denied in {count} cases");
-        assert_eq!(reported.contains(reason.as_str()), !reason.is_always_enforced(), "{reason} in report mode");
+        assert_eq!(
+            reported.contains(reason.as_str()),
+            !reason.is_always_enforced(),
+            "{reason} in report mode"
+        );
     }
-    assert!(Check::ALL.iter().all(|check| Reason::ALL.iter().any(|reason| reason.check() == *check)));
+    assert!(
+        Check::ALL
+            .iter()
+            .all(|check| Reason::ALL.iter().any(|reason| reason.check() == *check))
+    );
 }
 
 /// A trace ends where the verdict does: its first failure gives the verdict's reason, or what is reported.
@@ -102,7 +122,12 @@ fn the_trace_agrees_with_the_verdict() {
             let explanation = Guard::new(case.policy()).explain(&document);
             let first = explanation.steps.iter().find(|step| step.decides);
             let reported = explanation.verdict.reported.first().map(|report| report.reason);
-            assert_eq!(first.and_then(|step| step.reason), explanation.verdict.reason.or(reported), "{}", case.id);
+            assert_eq!(
+                first.and_then(|step| step.reason),
+                explanation.verdict.reason.or(reported),
+                "{}",
+                case.id
+            );
             assert_eq!(explanation.steps.len(), Check::ALL.len(), "{}", case.id);
         }
     }

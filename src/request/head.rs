@@ -143,12 +143,11 @@ impl<'a> Head<'a> {
                         _ => {}
                     }
                 }
-                Some(Known::Forwarded(known)) => {
-                    if forwarded == Some(known) {
-                        once.note(Once::FORWARDED, name)?;
-                        head.forwarded = Some(value);
-                    }
+                Some(Known::Forwarded(known)) if forwarded == Some(known) => {
+                    once.note(Once::FORWARDED, name)?;
+                    head.forwarded = Some(value);
                 }
+                Some(Known::Forwarded(_)) => {}
                 Some(Known::RequestedMethod) => requested_method = requested_method.and(value),
                 Some(Known::MethodOverride) => head.has_method_override = true,
                 Some(Known::Upgrade) => {

@@ -36,7 +36,10 @@ pub fn load() -> Vec<File> {
 }
 
 fn load_one(name: &str) -> File {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name).with_extension("json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(name)
+        .with_extension("json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file: Map<String, Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(file["schema"], "hostbound-vectors-1");
@@ -50,10 +53,15 @@ fn load_one(name: &str) -> File {
         Case {
             id: text("id").unwrap(),
             comment: text("comment").unwrap_or_default(),
-            flags: case["flags"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap().to_owned()).collect(),
+            flags: case["flags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|flag| flag.as_str().unwrap().to_owned())
+                .collect(),
             policy: expand(&policy),
             request: expand(&case["request"]),
-            want: case["want"].clone(),
+            want: expand(&case["want"]),
             twin: text("twin"),
         }
     });
@@ -79,10 +87,14 @@ fn expand(value: &Value) -> Value {
 }
 
 fn expand_item(item: &Value) -> Vec<Value> {
-    let Some(header) = item.get("repeat_header") else { return vec![expand(item)] };
+    let Some(header) = item.get("repeat_header") else {
+        return vec![expand(item)];
+    };
     let (name, value) = (header[0].as_str().unwrap(), expand(&header[1]));
     let count = header[2].as_u64().unwrap();
-    (0..count).map(|index| Value::Array(vec![format!("{name}-{index}").into(), value.clone()])).collect()
+    (0..count)
+        .map(|index| Value::Array(vec![format!("{name}-{index}").into(), value.clone()]))
+        .collect()
 }
 
 fn text_of(value: &Value) -> Option<String> {

@@ -101,8 +101,7 @@ pub(crate) fn run(format: Format, rounds: u32) -> Result<()> {
     let text = serde_json::to_string_pretty(&report)?;
     let path = process::root().join("dist/bench.json");
     fs::create_dir_all(process::root().join("dist"))?;
-    fs::write(&path, format!("{text}\n"))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))?;
     match format {
         Format::Human => print_table(&rows, rounds)?,
         Format::Json => println!("{text}"),
@@ -122,18 +121,12 @@ fn workers() -> Result<Vec<Worker>> {
     setup::ensure(&setup::BUILD)?;
     wasm::build()?;
     node::build()?;
-    let native = cargo::build(
-        "bench --package hostbound --bench host --no-run",
-        cargo::is_executable,
-    )?;
+    let native = cargo::build("bench --package hostbound --bench host --no-run", cargo::is_executable)?;
     let python = setup::python_environment(&process::root().join("xtask/requirements-bench.txt"))?;
     Ok(vec![
         Worker::start("native", Run::new(native).arg("worker"))?,
         Worker::start("python", Run::new(python).arg("xtask/bench/peers.py"))?,
-        Worker::start(
-            "node",
-            Run::new("node").arg("bindings/node/bench/worker.mjs"),
-        )?,
+        Worker::start("node", Run::new("node").arg("bindings/node/bench/worker.mjs"))?,
     ])
 }
 
@@ -160,8 +153,7 @@ impl Worker {
         if line.is_empty() {
             bail!("the worker `{}` ended ({})", self.name, self.child.wait()?);
         }
-        serde_json::from_str(&line)
-            .with_context(|| format!("the worker `{}` answered `{}`", self.name, line.trim()))
+        serde_json::from_str(&line).with_context(|| format!("the worker `{}` answered `{}`", self.name, line.trim()))
     }
 
     /// The end of its input ends a worker.
@@ -260,9 +252,7 @@ impl Target {
 }
 
 fn row<'rows>(rows: &'rows Rows, name: &str) -> Result<&'rows [f64]> {
-    let values = rows
-        .get(name)
-        .with_context(|| format!("no worker measured `{name}`"))?;
+    let values = rows.get(name).with_context(|| format!("no worker measured `{name}`"))?;
     Ok(values)
 }
 

@@ -64,8 +64,7 @@ pub(crate) fn is_wasm(artifact: &Value) -> Option<PathBuf> {
 fn artifact(message: &str, wanted: fn(&Value) -> Option<PathBuf>) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let manifest = message["manifest_path"].as_str()?;
-    if message["reason"] != "compiler-artifact" || !Path::new(manifest).starts_with(process::root())
-    {
+    if message["reason"] != "compiler-artifact" || !Path::new(manifest).starts_with(process::root()) {
         return None;
     }
     wanted(&message)

@@ -92,11 +92,7 @@ impl Tally {
     }
 
     fn because(&mut self, name: &str, reason: &str) {
-        let reason = if reason.is_empty() {
-            "no reason given"
-        } else {
-            reason
-        };
+        let reason = if reason.is_empty() { "no reason given" } else { reason };
         self.reasons.push(format!("{name}: {reason}"));
     }
 }
@@ -141,10 +137,7 @@ mod tests {
              test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.31s\n",
         );
         assert_eq!((tally.passed, tally.failed, tally.skipped), (5, 1, 2));
-        assert_eq!(
-            tally.reasons,
-            ["slow: takes an hour", "bare: no reason given"]
-        );
+        assert_eq!(tally.reasons, ["slow: takes an hour", "bare: no reason given"]);
         assert_eq!(tally.to_string(), "5 passed, 1 failed, 2 skipped");
     }
 
@@ -163,10 +156,7 @@ mod tests {
     #[test]
     fn a_suite_may_say_what_it_skips() {
         for runner in [Runner::Cargo, Runner::Node] {
-            let tally = tally(
-                runner,
-                "skipped: Firefox: not here\n# skipped: IPv6: no ::1\n",
-            );
+            let tally = tally(runner, "skipped: Firefox: not here\n# skipped: IPv6: no ::1\n");
             assert_eq!(tally.skipped, 2);
             assert_eq!(tally.reasons, ["Firefox: not here", "IPv6: no ::1"]);
         }

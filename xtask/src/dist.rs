@@ -115,10 +115,7 @@ fn verify(folder: &Path) -> Result<Vec<String>> {
             .split_once("  ")
             .with_context(|| format!("`{line}` in {SUMS} is no digest and name"))?;
         let found = sha256(&read(&folder.join(name))?);
-        ensure!(
-            found == wanted,
-            "dist/{name} has another digest than {SUMS} says"
-        );
+        ensure!(found == wanted, "dist/{name} has another digest than {SUMS} says");
         names.push(name.to_owned());
     }
     ensure!(!names.is_empty(), "{SUMS} names no file");
@@ -129,11 +126,7 @@ fn verify(folder: &Path) -> Result<Vec<String>> {
 fn install(name: &str, scratch: &Path) -> Result<()> {
     let package = folder().join(name);
     if let Some(top) = name.strip_suffix(".tar.gz") {
-        Run::new("tar")
-            .arg("xzf")
-            .arg(&package)
-            .dir(scratch)
-            .run()?;
+        Run::new("tar").arg("xzf").arg(&package).dir(scratch).run()?;
         let command = scratch.join(top).join("hostbound");
         let said = Run::new(&command).arg("--version").capture()?;
         ensure!(
@@ -151,16 +144,12 @@ fn install(name: &str, scratch: &Path) -> Result<()> {
             .arg(&package)
             .dir(scratch)
             .run()?;
-        let script =
-            "import * as hostbound from 'hostbound'; console.log(Object.keys(hostbound).join(' '))";
+        let script = "import * as hostbound from 'hostbound'; console.log(Object.keys(hostbound).join(' '))";
         let exports = Run::new("node")
             .args(["--input-type=module", "--eval", script])
             .dir(scratch)
             .capture()?;
-        ensure!(
-            !exports.trim().is_empty(),
-            "the npm package exports nothing"
-        );
+        ensure!(!exports.trim().is_empty(), "the npm package exports nothing");
         println!("npm package exports: {}", exports.trim());
     } else {
         bail!("nothing is known of such a package");

@@ -64,12 +64,7 @@ impl Tool {
             Self::Npm => ("npm", "npm package", "any", None),
             Self::Python => ("python3", "peers in bench", ">= 3.10, venv", Some([3, 10])),
             Self::Chromium => ("chromium", "browser tests, demo", "any", None),
-            Self::NodeModules => (
-                "node_modules",
-                "npm package",
-                "as in package-lock.json",
-                None,
-            ),
+            Self::NodeModules => ("node_modules", "npm package", "as in package-lock.json", None),
         };
         Facts {
             name,
@@ -92,15 +87,10 @@ impl Tool {
         match self {
             Self::Rustc => "rustup update stable".to_owned(),
             Self::WasmTarget => format!("rustup target add {WASM_TARGET}"),
-            Self::Clang | Self::LlvmAr | Self::Chromium => {
-                setup::apt_line(&[self.apt_package().unwrap_or_default()])
-            }
+            Self::Clang | Self::LlvmAr | Self::Chromium => setup::apt_line(&[self.apt_package().unwrap_or_default()]),
             // Debian has Node 20.19 from release 13 on.
             Self::Node | Self::Npm => {
-                format!(
-                    "nvm install 22   (Debian 13: {})",
-                    setup::apt_line(&["nodejs", "npm"])
-                )
+                format!("nvm install 22   (Debian 13: {})", setup::apt_line(&["nodejs", "npm"]))
             }
             Self::Python => setup::apt_line(&["python3", "python3-venv"]),
             Self::NodeModules => Run::npm(setup::NPM_INSTALL).to_string(),
@@ -157,10 +147,7 @@ pub(crate) fn report(format: Format) -> Result<bool> {
     let ready = looked.iter().all(|(_, found)| found.is_ready());
     match format {
         Format::Human => {
-            println!(
-                "{:<13} {:<20} {:<24} {:<18} state",
-                "tool", "for", "required", "found"
-            );
+            println!("{:<13} {:<20} {:<24} {:<18} state", "tool", "for", "required", "found");
             for (tool, found) in &looked {
                 let facts = tool.facts();
                 let state = match found {
@@ -285,9 +272,7 @@ fn python(minimum: Option<[u32; 2]>) -> Found {
     let found = judge(version_of("python3"), minimum);
     let venv = Run::new("python3").args(["-c", "import venv, ensurepip"]);
     match found {
-        Found::Ready(version) if venv.capture().is_err() => {
-            Found::Wrong(format!("{version}, no venv"))
-        }
+        Found::Ready(version) if venv.capture().is_err() => Found::Wrong(format!("{version}, no venv")),
         found => found,
     }
 }
@@ -327,14 +312,8 @@ mod tests {
     fn what_is_too_old_or_absent_is_not_ready() {
         let version = |text: &str| Some(text.to_owned());
         assert!(matches!(judge(None, None), Found::Missing));
-        assert!(matches!(
-            judge(version("1.2"), Some([1, 3])),
-            Found::Wrong(_)
-        ));
-        assert!(matches!(
-            judge(version("1.3"), Some([1, 3])),
-            Found::Ready(_)
-        ));
+        assert!(matches!(judge(version("1.2"), Some([1, 3])), Found::Wrong(_)));
+        assert!(matches!(judge(version("1.3"), Some([1, 3])), Found::Ready(_)));
     }
 
     #[test]

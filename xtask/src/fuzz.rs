@@ -67,8 +67,7 @@ fn fuzz(target: &str, minutes: u32) -> Result<Found> {
     let found = format!(".cache/fuzz/{target}");
     let seeds = format!("fuzz/corpus/{target}");
     for folder in [&found, &seeds] {
-        fs::create_dir_all(process::root().join(folder))
-            .with_context(|| format!("cannot make {folder}"))?;
+        fs::create_dir_all(process::root().join(folder)).with_context(|| format!("cannot make {folder}"))?;
     }
     let run = Run::cargo(&format!("fuzz run {SANITIZER} {target} {found} {seeds} --"))
         .arg(format!("-max_total_time={}", u64::from(minutes) * 60))

@@ -93,11 +93,7 @@ fn run(command: Command) -> Result<ExitCode> {
             cargo::build_all()?;
             true
         }
-        Command::Test { all } => test::run(if all {
-            test::Extent::All
-        } else {
-            test::Extent::Usual
-        }),
+        Command::Test { all } => test::run(if all { test::Extent::All } else { test::Extent::Usual }),
         Command::Demo => return demo::run(),
         Command::Dist { check } => {
             dist::make()?;
@@ -112,9 +108,5 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
     };
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -23,12 +23,9 @@ pub(crate) fn build() -> Result<()> {
 pub(crate) fn pack(folder: &Path) -> Result<String> {
     let run = Run::npm("pack --json --ignore-scripts --pack-destination").arg(folder);
     eprintln!("$ {run}");
-    let said: serde_json::Value =
-        serde_json::from_str(&run.capture()?).context("`npm pack --json` wrote no JSON")?;
+    let said: serde_json::Value = serde_json::from_str(&run.capture()?).context("`npm pack --json` wrote no JSON")?;
     // npm 12 keys by the package's name what npm 11 lists.
     let packed = said.get(0).unwrap_or(&said["hostbound"]);
-    let name = packed["filename"]
-        .as_str()
-        .context("`npm pack --json` names no file")?;
+    let name = packed["filename"].as_str().context("`npm pack --json` names no file")?;
     Ok(name.to_owned())
 }

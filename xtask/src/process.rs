@@ -55,10 +55,7 @@ impl Run {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if CARGO_RUN_PREFIXES
-                .iter()
-                .any(|prefix| text.starts_with(prefix))
-            {
+            if CARGO_RUN_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(&name);
             }
         }
@@ -84,9 +81,7 @@ impl Run {
 
     /// `npm` and its arguments, separated by spaces, in the npm package.
     pub(crate) fn npm(arguments: &str) -> Self {
-        Self::new("npm")
-            .args(arguments.split_whitespace())
-            .dir(npm_package())
+        Self::new("npm").args(arguments.split_whitespace()).dir(npm_package())
     }
 
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
@@ -106,8 +101,7 @@ impl Run {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value.as_ref());
-        self.variables
-            .push((name.to_owned(), value.as_ref().to_owned()));
+        self.variables.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -141,9 +135,7 @@ impl Run {
     pub(crate) fn status(mut self) -> Result<ExitStatus> {
         let line = self.to_string();
         self.command.current_dir(&self.dir);
-        self.command
-            .status()
-            .with_context(|| format!("cannot start `{line}`"))
+        self.command.status().with_context(|| format!("cannot start `{line}`"))
     }
 
     /// Runs in silence and hands back the standard output.
@@ -179,9 +171,7 @@ impl Run {
             command.stderr(writer.try_clone()?);
         }
         command.stdout(writer);
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start `{shown}`"))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
         // It holds the pipe's other end: without this the output would never end.
         drop(command);
         // Bytes, not `lines()`: a test may print what is no UTF-8.
@@ -189,9 +179,7 @@ impl Run {
             let bytes = bytes.with_context(|| format!("cannot read from `{shown}`"))?;
             line(String::from_utf8_lossy(&bytes).trim_end_matches('\r'));
         }
-        child
-            .wait()
-            .with_context(|| format!("cannot wait for `{shown}`"))
+        child.wait().with_context(|| format!("cannot wait for `{shown}`"))
     }
 
     /// Starts a program that stays alive and talks over its standard streams.
@@ -291,13 +279,7 @@ mod tests {
         assert_eq!(shown(Run::cargo("fmt --check")), "cargo fmt --check");
         assert_eq!(shown(Run::npm("test")), "(cd bindings/node && npm test)");
         assert_eq!(
-            shown(
-                Run::new("node")
-                    .arg("a b")
-                    .arg("it's")
-                    .arg("")
-                    .env("X", "1")
-            ),
+            shown(Run::new("node").arg("a b").arg("it's").arg("").env("X", "1")),
             r"X=1 node 'a b' 'it'\''s' ''"
         );
     }

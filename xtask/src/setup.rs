@@ -32,10 +32,7 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
         .into_iter()
         .filter_map(|(tool, found)| (!found.is_ready()).then_some(tool))
         .collect();
-    let packages: Vec<&str> = missing
-        .iter()
-        .filter_map(|tool| tool.apt_package())
-        .collect();
+    let packages: Vec<&str> = missing.iter().filter_map(|tool| tool.apt_package()).collect();
     if !packages.is_empty() {
         install_packages(&packages, &missing)?;
     }
@@ -93,18 +90,9 @@ pub(crate) fn python_environment(requirements: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     eprintln!("installing the peers that bench compares with into .cache/venv");
-    Run::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder)
-        .run()?;
+    Run::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).run()?;
     Run::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .arg("--requirement")
         .arg(requirements)
         .run()?;
@@ -128,11 +116,7 @@ pub(crate) fn ensure_cargo_fuzz() -> Result<()> {
 /// Lower-case hex of SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// # Errors
@@ -143,10 +127,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn is_root() -> bool {
-    Run::new("id")
-        .arg("-u")
-        .capture()
-        .is_ok_and(|id| id.trim() == "0")
+    Run::new("id").arg("-u").capture().is_ok_and(|id| id.trim() == "0")
 }
 
 fn install_packages(packages: &[&str], missing: &[Tool]) -> Result<()> {
@@ -168,10 +149,7 @@ fn install_packages(packages: &[&str], missing: &[Tool]) -> Result<()> {
     if sudo && Run::new("sudo").args(["-n", "true"]).capture().is_err() {
         bail!(by_hand());
     }
-    eprintln!(
-        "installing {} with apt-get: {purposes}",
-        packages.join(", ")
-    );
+    eprintln!("installing {} with apt-get: {purposes}", packages.join(", "));
     let apt_get = || {
         let run = if sudo {
             Run::new("sudo").args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
@@ -214,9 +192,7 @@ fn install_node_modules() -> Result<()> {
 
 /// What decides which npm packages lie in `node_modules`.
 fn node_stamp() -> Result<String> {
-    Ok(sha256(&read(
-        &process::npm_package().join("package-lock.json"),
-    )?))
+    Ok(sha256(&read(&process::npm_package().join("package-lock.json"))?))
 }
 
 fn node_stamp_path() -> PathBuf {

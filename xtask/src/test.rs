@@ -28,10 +28,7 @@ const USUAL: [Suite; 7] = [
         name: "set-up",
         run: set_up,
     },
-    Suite {
-        name: "fmt",
-        run: fmt,
-    },
+    Suite { name: "fmt", run: fmt },
     Suite {
         name: "clippy",
         run: clippy,
@@ -91,10 +88,7 @@ pub(crate) fn run(extent: Extent) -> bool {
     }
     process::echo("\n== summary ==");
     for (name, tally, duration) in &table {
-        process::echo(&format!(
-            "{name:<12} {:>6.1} s   {tally}",
-            duration.as_secs_f64()
-        ));
+        process::echo(&format!("{name:<12} {:>6.1} s   {tally}", duration.as_secs_f64()));
     }
     for reason in &sum.reasons {
         process::echo(&format!("skipped: {reason}"));

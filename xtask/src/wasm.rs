@@ -51,8 +51,7 @@ pub(crate) fn build() -> Result<()> {
         optimize(&folder.join("hostbound_bg.wasm"))?;
         let path = stamp_path();
         fs::create_dir_all(process::root().join(".cache"))?;
-        fs::write(&path, stamp(&inputs, &folder))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, stamp(&inputs, &folder)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     weigh(&folder.join("hostbound_bg.wasm"))
 }
@@ -80,8 +79,7 @@ fn inputs(module: &Path) -> Result<String> {
 fn stamp(inputs: &str, folder: &Path) -> String {
     let mut stamp = inputs.to_owned();
     for name in ["hostbound_bg.wasm", "hostbound.js", "hostbound.d.ts"] {
-        let digest =
-            fs::read(folder.join(name)).map_or_else(|_| "-".to_owned(), |file| sha256(&file));
+        let digest = fs::read(folder.join(name)).map_or_else(|_| "-".to_owned(), |file| sha256(&file));
         stamp.push(' ');
         stamp.push_str(&digest);
     }
