@@ -306,7 +306,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
             for entry in section.entries().iter().filter(|entry| entry.key != "check") {
                 let message = format!("`{}` has no effect with `check = \"off\"`", entry.key);
                 self.report
-                    .error(ErrorCode::EntryNeverMatches, &path.key(&entry.key), entry.key_span.clone(), message)
+                    .error(ErrorCode::EntryNeverMatches, &path.key(&entry.key), entry.node.span.clone(), message)
                     .fix("remove it, or switch the check on".into());
             }
         }
@@ -368,19 +368,18 @@ impl<'r, 'a> Compiler<'r, 'a> {
         for (index, entry) in list.items().iter().enumerate() {
             let path = path.index(index);
             let Some(route) = self.route(entry, &path, allowed) else { continue };
-            let name_node = entry.get("name").or_else(|| entry.get("path"));
-            let span = name_node.map_or(entry.span.clone(), |node| node.span.clone());
+            let mut error = |code, key: &str, message, fix: &str| {
+                let span = entry.get(key).map_or(entry.span.clone(), |node| node.span.clone());
+                self.report.error(code, &path.key(key), span, message).fix(fix.to_owned());
+            };
             if let Some(earlier) = names.insert(route.route.name.clone(), index) {
+                let key = if entry.get("name").is_some() { "name" } else { "path" };
                 let message = format!("routes[{earlier}] has the name `{}` already", shortened(&route.route.name));
-                self.report
-                    .error(ErrorCode::NameDuplicate, &path, span.clone(), message)
-                    .fix("give this route a `name`".into());
+                error(ErrorCode::NameDuplicate, key, message, "give this route a `name`");
             }
             if let Some(earlier) = shadows.insert(index, &route.route, &route.host_patterns) {
                 let message = format!("routes[{earlier}] already matches every request that this route matches");
-                self.report
-                    .error(ErrorCode::EntryCovered, &path, span, message)
-                    .fix("move this route before that one, or remove it".into());
+                error(ErrorCode::EntryCovered, "path", message, "move this route before that one, or remove it");
             }
             routes.push(route.route);
         }

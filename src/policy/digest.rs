@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
+use super::document::is_left_out;
 use super::node::{Entry, Node, Value};
-use super::schema::ANNOTATIONS;
 
 /// `sha256:` and the digest of the document without `cases` and annotations.
 pub(crate) fn digest(document: &Node) -> String {
-    let digested = |entry: &&Entry| entry.key != "cases" && !ANNOTATIONS.contains(&entry.key.as_str());
     let mut json = String::new();
-    write_table(&mut json, document.entries().iter().filter(digested));
+    write_table(&mut json, document.entries().iter().filter(|entry| !is_left_out(entry)));
     let digest = ring::digest::digest(&ring::digest::SHA256, json.as_bytes());
     let mut text = "sha256:".to_owned();
     for byte in digest.as_ref() {

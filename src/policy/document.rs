@@ -8,6 +8,7 @@ use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors, Position};
 use super::digest::{digest, write_json, write_string};
 use super::node::{Entry, Node, Path, Value};
 use super::report::{LineIndex, Places, Report};
+use super::schema::ANNOTATIONS;
 use super::{Policy, shape};
 use crate::host::HostPattern;
 use crate::json::{self, JsonErrorKind};
@@ -172,8 +173,7 @@ impl PolicyDocument {
     #[must_use]
     pub fn to_compiled_json(&self) -> String {
         let mut json = String::from("{");
-        let kept = |entry: &&Entry| entry.key != "cases" && !super::schema::ANNOTATIONS.contains(&entry.key.as_str());
-        for entry in self.root.entries().iter().filter(kept) {
+        for entry in self.root.entries().iter().filter(|entry| !is_left_out(entry)) {
             write_string(&mut json, &entry.key);
             json.push(':');
             write_json(&mut json, &entry.node);
@@ -198,36 +198,29 @@ impl PolicyDocument {
     /// The place of every value but the cases'.
     fn positions(&self) -> HashMap<String, Position> {
         let mut positions = HashMap::new();
-        for entry in self.root.entries() {
-            if entry.key != "cases" && !super::schema::ANNOTATIONS.contains(&entry.key.as_str()) {
-                self.collect(entry, &Path::ROOT.key(&entry.key), &mut positions);
-            }
-        }
+        self.collect(&self.root, &Path::ROOT, &mut positions);
         positions
     }
 
-    fn collect(&self, entry: &Entry, path: &Path<'_>, positions: &mut HashMap<String, Position>) {
-        self.collect_one(&entry.key_span, path, positions);
-        self.collect_inside(&entry.node, path, positions);
-    }
-
-    fn collect_inside(&self, node: &Node, path: &Path<'_>, positions: &mut HashMap<String, Position>) {
+    fn collect(&self, node: &Node, path: &Path<'_>, positions: &mut HashMap<String, Position>) {
+        let text = path.to_string();
+        if let Some(position) = self.places.of(&text, &node.span) {
+            positions.insert(text, position);
+        }
         for entry in node.entries() {
-            self.collect(entry, &path.key(&entry.key), positions);
+            if !(path.is_root() && is_left_out(entry)) {
+                self.collect(&entry.node, &path.key(&entry.key), positions);
+            }
         }
         for (index, item) in node.items().iter().enumerate() {
-            let path = path.index(index);
-            self.collect_one(&item.span, &path, positions);
-            self.collect_inside(item, &path, positions);
+            self.collect(item, &path.index(index), positions);
         }
     }
+}
 
-    fn collect_one(&self, span: &std::ops::Range<usize>, path: &Path<'_>, positions: &mut HashMap<String, Position>) {
-        let path = path.to_string();
-        if let Some(position) = self.places.of(&path, span) {
-            positions.insert(path, position);
-        }
-    }
+/// The entries of a document that are neither digested nor compiled.
+pub(crate) fn is_left_out(entry: &Entry) -> bool {
+    entry.key == "cases" || ANNOTATIONS.contains(&entry.key.as_str())
 }
 
 fn check_length(text: &str, file: &str) -> Result<(), PolicyErrors> {

@@ -157,6 +157,7 @@ impl<'a> Linter<'a> {
         for (index, route) in routes.iter().enumerate() {
             let Some(route) = route else { continue };
             let path = path.index(index);
+            let path = path.key("path");
             if route.is_public {
                 let message = format!("`{}` asks for nothing beyond host, peer and origin", shortened(route.text));
                 self.lint(LintId::RoutePublic, &path, route.node, message, "make sure that everyone who passes those may have it");

@@ -31,7 +31,7 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
         if node.entry(field.key).is_none() {
             let message = format!("the key `{}` is missing", field.key);
             report
-                .error(ErrorCode::KeyMissing, path, first_of(node), message)
+                .error(ErrorCode::KeyMissing, path, node.span.clone(), message)
                 .fix(format!("write `{} = {}`", field.key, example(&field.shape)));
         }
     }
@@ -109,14 +109,6 @@ fn example(shape: &Shape) -> String {
         }
         Shape::Request => "{ method = \"GET\", target = \"/\", headers = [[\"host\", \"evil.test\"]] }".into(),
         Shape::Expectation => "{ decision = \"deny\" }".into(),
-    }
-}
-
-/// The first key of a table: where to point when something is missing from it.
-fn first_of(node: &Node) -> std::ops::Range<usize> {
-    match node.entries().first() {
-        Some(entry) => entry.key_span.clone(),
-        None => node.span.clone(),
     }
 }
 

@@ -1,0 +1,56 @@
+//! Replays the fuzzers' corpus, and the vectors as seeds, over the functions that `cargo xtask fuzz` runs live.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
+
+mod common;
+#[path = "../fuzz/targets.rs"]
+mod targets;
+
+use std::path::Path;
+
+use common::vectors;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut count = 0_usize;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        run(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 10, "{} has {count} seeds", folder.display());
+}
+
+#[test]
+fn policy_corpus() {
+    replay("policy", targets::policy);
+}
+
+#[test]
+fn authority_corpus() {
+    replay("authority", targets::authority);
+}
+
+#[test]
+fn request_corpus() {
+    replay("request", targets::request);
+}
+
+#[test]
+fn route_corpus() {
+    replay("route", targets::route);
+}
+
+#[test]
+fn vectors_as_seeds() {
+    for file in vectors::load() {
+        for case in &file.cases {
+            targets::request(case.request.to_string().as_bytes());
+            targets::policy(case.policy.to_string().as_bytes());
+            let latin1 = |text: &str| text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect::<Vec<_>>();
+            targets::route(&latin1(case.request["target"].as_str().unwrap()));
+            for header in case.request["headers"].as_array().unwrap() {
+                targets::authority(&latin1(header[1].as_str().unwrap_or_default()));
+            }
+        }
+    }
+}
