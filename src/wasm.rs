@@ -64,19 +64,6 @@ impl WasmPolicy {
         Self::compile(document, &hosts, source)
     }
 
-    fn compile(
-        document: Result<PolicyDocument, PolicyErrors>,
-        hosts: &[String],
-        source: &str,
-    ) -> Result<Self, JsValue> {
-        let compiled = document.and_then(|mut document| {
-            let added = document.allow_hosts(hosts.iter().map(String::as_str), source)?;
-            let added_hosts = added.into_iter().map(str::to_owned).collect();
-            Ok(Self { policy: document.compile()?, added_hosts })
-        });
-        compiled.map_err(|errors| policy_error(&errors))
-    }
-
     /// `sha256:` and 64 hex digits.
     #[wasm_bindgen(getter)]
     #[must_use]
@@ -113,6 +100,21 @@ impl WasmPolicy {
     }
 }
 
+impl WasmPolicy {
+    fn compile(
+        document: Result<PolicyDocument, PolicyErrors>,
+        hosts: &[String],
+        source: &str,
+    ) -> Result<Self, JsValue> {
+        let compiled = document.and_then(|mut document| {
+            let added = document.allow_hosts(hosts.iter().map(String::as_str), source)?;
+            let added_hosts = added.into_iter().map(str::to_owned).collect();
+            Ok(Self { policy: document.compile()?, added_hosts })
+        });
+        compiled.map_err(|errors| policy_error(&errors))
+    }
+}
+
 /// A guard, and the one buffer through which requests reach it.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -124,9 +126,6 @@ pub struct WasmGuard {
 
 #[wasm_bindgen]
 impl WasmGuard {
-    /// What `inspect` says of a buffer that is no packed request: no verdict has this integer.
-    const UNREADABLE: u32 = u32::MAX;
-
     /// A guard for a policy.
     #[wasm_bindgen(constructor)]
     #[must_use]
@@ -146,7 +145,7 @@ impl WasmGuard {
     /// `verdict` then throws why. An integer, not an exception, since a result that may be one costs a call out of wasm.
     pub fn inspect(&mut self, length: usize) -> u32 {
         self.length = length;
-        self.judge().map_or(Self::UNREADABLE, |verdict| verdict.code())
+        self.judge().map_or(u32::MAX, |verdict| verdict.code())
     }
 
     /// The full verdict on the request in the buffer, as an object.
@@ -174,7 +173,9 @@ impl WasmGuard {
     pub fn client_text(&self) -> Result<String, JsValue> {
         Ok(self.judged()?.client_text())
     }
+}
 
+impl WasmGuard {
     fn judge(&self) -> Result<Verdict<'_>, PackedError> {
         let packed = self.buffer.get(..self.length).ok_or(PackedError::Length)?;
         let (request, now) = Request::unpack(packed)?;
