@@ -124,15 +124,24 @@ impl<'a> Trial<'a> {
             return Ok(Pass::Request);
         }
         // INVARIANT: check `request` runs first, and nothing runs after it has failed.
-        let Some(head) = self.head else {
+        let Some(head) = &self.head else {
             return Err(Failure::new(Reason::RequestMalformed, Detail::text("the head was not read")));
         };
         match check {
             Check::Request => Ok(Pass::Request),
-            Check::Host => self.host(&head),
+            Check::Host => {
+                let (pass, host) = self.host(head)?;
+                self.identity.host = host;
+                Ok(pass)
+            }
             Check::Peer => self.peer(),
-            Check::Origin => self.policy.origins.judge(&head, self.identity.host).map(Pass::Origin),
-            Check::Route => self.route(&head),
+            Check::Origin => self.policy.origins.judge(head, self.identity.host).map(Pass::Origin),
+            Check::Route => {
+                let (pass, route) = self.route(head)?;
+                self.identity.route = route;
+                self.identity.preflight = head.preflight.is_some();
+                Ok(pass)
+            }
         }
     }
 
@@ -155,14 +164,11 @@ impl<'a> Trial<'a> {
         self.policy.hosts.scheme.unwrap_or(self.request.scheme)
     }
 
-    fn host(&mut self, head: &Head<'a>) -> Result<Pass, Failure<'a>> {
+    fn host(&self, head: &Head<'a>) -> Result<(Pass, Option<EffectiveAuthority<'a>>), Failure<'a>> {
         match self.listed_host(head) {
-            Ok((authority, pass)) => {
-                self.identity.host = Some(EffectiveAuthority { authority, scheme: self.scheme() });
-                Ok(pass)
-            }
+            Ok((authority, pass)) => Ok((pass, Some(EffectiveAuthority { authority, scheme: self.scheme() }))),
             Err(failure) => match self.exemption(head, failure.reason()) {
-                Some(entry) => Ok(Pass::Exempt { entry }),
+                Some(entry) => Ok((Pass::Exempt { entry }, None)),
                 None => Err(failure),
             },
         }
@@ -269,28 +275,24 @@ impl<'a> Trial<'a> {
         Err(Failure::new(Reason::PeerNotAllowed, Detail::text(detail)).by("peers.allow"))
     }
 
-    fn route(&mut self, head: &Head<'a>) -> Result<Pass, Failure<'a>> {
-        if head.preflight.is_some() && head.has_method_override {
+    fn route(&self, head: &Head<'a>) -> Result<(Pass, Option<&'a str>), Failure<'a>> {
+        let is_preflight = head.preflight.is_some();
+        if is_preflight && head.has_method_override {
             let detail = Detail::text("a preflight with a method-override header");
             return Err(Failure::new(Reason::RouteNotAllowed, detail).by("routes"));
         }
-        let is_preflight = head.preflight.is_some();
-        let pass = match &self.policy.routes {
-            None if is_preflight => Pass::Preflight,
-            None => Pass::Skipped("the policy has no routes section"),
-            Some(routes) => {
-                let selector = Selector {
-                    method: head.preflight.unwrap_or(head.method),
-                    authority: self.identity.host.map(|host| host.authority),
-                    default_port: self.scheme().default_port(),
-                };
-                let entry = routes.judge(head.target.path, selector)?;
-                self.identity.route = routes.get(entry).map(|route| route.name.as_str());
-                Pass::Route { entry, preflight: is_preflight }
-            }
+        let Some(routes) = &self.policy.routes else {
+            let pass = if is_preflight { Pass::Preflight } else { Pass::Skipped("the policy has no routes section") };
+            return Ok((pass, None));
         };
-        self.identity.preflight = is_preflight;
-        Ok(pass)
+        let selector = Selector {
+            method: head.preflight.unwrap_or(head.method),
+            authority: self.identity.host.map(|host| host.authority),
+            default_port: self.scheme().default_port(),
+        };
+        let entry = routes.judge(head.target.path, selector)?;
+        let name = routes.get(entry).map(|route| route.name.as_str());
+        Ok((Pass::Route { entry, preflight: is_preflight }, name))
     }
 }
 

@@ -13,7 +13,14 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// When to use colour; NO_COLOR turns `auto` off
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     color: Color,
 }
 

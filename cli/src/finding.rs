@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hostbound::{Lint, PolicyError, PolicyErrors, Position};
 use serde::Serialize;
 use serde_json::json;
+
+use crate::output::printable;
 
 /// Whether a finding refuses the policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,11 +37,24 @@ impl Finding {
     /// A mistake that is no mistake of a policy's text: the engine never saw it.
     pub(crate) fn outside(code: &'static str, message: String, fix: Option<String>) -> Self {
         let (path, severity) = (String::new(), Severity::Error);
-        Self { severity, code, path, message, fix, line: None, column: None, span: 0..0 }
+        Self {
+            severity,
+            code,
+            path,
+            message,
+            fix,
+            line: None,
+            column: None,
+            span: 0..0,
+        }
     }
 
     pub(crate) fn at(self, position: Position) -> Self {
-        Self { line: Some(position.line), column: Some(position.column), ..self }
+        Self {
+            line: Some(position.line),
+            column: Some(position.column),
+            ..self
+        }
     }
 }
 
@@ -81,42 +96,126 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// A finding with the line in which it stands; without a text, in words.
+    /// A finding with the line in which it stands; without a text, in one line of words. Ends in a line feed.
     pub(crate) fn render(self, finding: &Finding) -> String {
+        match finding.line.zip(self.text) {
+            Some((line, text)) => self.render_excerpt(finding, &Excerpt::of(text, &finding.span, line)),
+            None => self.render_words(finding),
+        }
+    }
+
+    fn render_excerpt(self, finding: &Finding, excerpt: &Excerpt<'_>) -> String {
         let level = match finding.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let title = level.primary_title(&finding.message).id(finding.code);
-        let excerpt = finding.line.zip(self.text).map(|(line, text)| Excerpt::of(text, finding.span.clone(), line));
-        let group = match &excerpt {
-            Some(excerpt) => {
-                let label = (!finding.path.is_empty()).then_some(finding.path.as_str());
-                let annotation = AnnotationKind::Primary.span(excerpt.span.clone()).label(label);
-                title.element(
-                    Snippet::source(excerpt.line).line_start(excerpt.number).path(self.file).annotation(annotation),
-                )
-            }
-            None => self.without_text(finding, title.elements([] as [Snippet<'_, _>; 0])),
-        };
+        let label = (!finding.path.is_empty()).then_some(finding.path.as_str());
+        let annotation = AnnotationKind::Primary.span(excerpt.span.clone()).label(label);
+        let snippet = Snippet::source(excerpt.line)
+            .line_start(excerpt.number)
+            .path(self.file)
+            .annotation(annotation);
+        let group = level.primary_title(&finding.message).id(finding.code).element(snippet);
         let group = match &finding.fix {
             Some(fix) => group.element(Level::HELP.message(fix)),
             None => group,
         };
-        Renderer::styled().render(&[group])
+        format!("{}\n", Renderer::styled().render(&[group]))
     }
 
-    fn without_text<'a>(self, finding: &'a Finding, group: Group<'a>) -> Group<'a>
-    where
-        Self: 'a,
-    {
-        group
+    /// `file:line:column: error[code]: path: message; fix`
+    fn render_words(self, finding: &Finding) -> String {
+        let mut words = printable(self.file, usize::MAX);
+        if let Some((line, column)) = finding.line.zip(finding.column) {
+            words.push_str(&format!(":{line}:{column}"));
+        }
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        words.push_str(&format!(": {severity}[{}]: ", finding.code));
+        if !finding.path.is_empty() {
+            words.push_str(&format!("{}: ", printable(&finding.path, usize::MAX)));
+        }
+        words.push_str(&finding.message);
+        if let Some(fix) = &finding.fix {
+            words.push_str(&format!("; {fix}"));
+        }
+        words.push('\n');
+        words
     }
 }
 
-/// The line in which a span begins, and the part of the span that lies in it.
+/// The line in which a span begins, and what of the span lies in it. A policy may be long: only this is laid out.
 struct Excerpt<'a> {
     line: &'a str,
     number: usize,
     span: Range<usize>,
+}
+
+impl<'a> Excerpt<'a> {
+    fn of(text: &'a str, span: &Range<usize>, number: u32) -> Self {
+        let (before, after) = text.split_at_checked(span.start).unwrap_or((text, ""));
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = after.find('\n').map_or(text.len(), |at| before.len() + at);
+        let line = text.get(start..end).unwrap_or_default();
+        let clipped = |at: usize| at.min(end).saturating_sub(start);
+        let span = clipped(span.start)..clipped(span.end);
+        Self {
+            line: line.trim_end_matches('\r'),
+            number: usize::try_from(number).unwrap_or_default(),
+            span,
+        }
+    }
+}
+
+/// A policy that is refused: where it came from, and every mistake.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    file: String,
+    text: Option<String>,
+    findings: Vec<Finding>,
+}
+
+impl Refusal {
+    pub(crate) fn new(file: &str, finding: Finding) -> Self {
+        Self::many(file, vec![finding])
+    }
+
+    pub(crate) fn many(file: &str, findings: Vec<Finding>) -> Self {
+        Self {
+            file: file.to_owned(),
+            text: None,
+            findings,
+        }
+    }
+
+    /// The engine's refusal of a text; of a compiled policy, there is no text.
+    pub(crate) fn of_policy(errors: &PolicyErrors, text: Option<&str>) -> Self {
+        let findings = errors.errors().iter().map(Finding::from).collect();
+        Self {
+            file: errors.file().to_owned(),
+            text: text.map(Into::into),
+            findings,
+        }
+    }
+
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let source = Source {
+            file: &self.file,
+            text: self.text.as_deref(),
+        };
+        for finding in &self.findings {
+            write!(out, "{}", source.render(finding))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        json!({"file": self.file, "errors": self.findings}).to_string()
+    }
 }

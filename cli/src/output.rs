@@ -1,7 +1,6 @@
 //! Writing: data to standard output, words to standard error, and foreign text without its control characters.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 /// Writes one line of data.
 pub(crate) fn line(text: &str) -> io::Result<()> {
@@ -15,26 +14,50 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// A text that came with a request, fit for one line of a terminal: what does not print is escaped, and past `limit` characters it is cut.
+/// A foreign text, fit for one line of a terminal: what moves the cursor or turns the direction of writing is escaped, and past `limit` characters it
+/// is cut.
 pub(crate) fn printable(text: &str, limit: usize) -> String {
+    let is_plain = |character: char| {
+        let is_unseen = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        !character.is_control() && !is_unseen
+    };
+    let mut characters = text.chars();
     let mut out = String::new();
-    for (index, character) in text.chars().enumerate() {
-        if index == limit {
-            out.push_str("...");
-            break;
+    for character in characters.by_ref().take(limit) {
+        if is_plain(character) {
+            out.push(character);
+        } else {
+            out.extend(character.escape_default());
         }
-        match character {
-            ' '..='~' => out.push(character),
-            // Writing to a string cannot fail.
-            _ => drop(write!(out, "{}", character.escape_default())),
+    }
+    if characters.next().is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
+/// A foreign text in the manner of a verdict's detail: bytes outside 0x20–0x7e as `\xNN`, a cut marked `...`.
+pub(crate) fn ascii(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    for byte in text.bytes().take(limit) {
+        match byte {
+            0x20..=0x7e => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
         }
+    }
+    if text.len() > limit {
+        out.push_str("...");
     }
     out
 }
 
 /// `1 case`, `2 cases`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +66,11 @@ mod tests {
 
     #[test]
     fn foreign_text_moves_no_cursor() {
-        assert_eq!(printable("a\u{1b}[31m\u{e9}\u{202e}", 99), "a\\u{1b}[31m\\u{e9}\\u{202e}");
+        assert_eq!(
+            printable("a\u{1b}[31m\u{e9}\u{202e}", 99),
+            "a\\u{1b}[31m\u{e9}\\u{202e}"
+        );
+        assert_eq!(ascii("a\u{1b}\u{e9}", 3), "a\\x1b\\xc3...");
         assert_eq!(printable("abcdef", 3), "abc...");
         assert_eq!(printable("abc", 3), "abc");
     }

@@ -2,6 +2,8 @@
 //!
 //! RFC 9110 §5–7, RFC 9112 §3, RFC 9113 §8.3, RFC 8441. Refuses, never repairs.
 
+use memchr::memchr3;
+
 use super::{Header, MAX_FIELDS, MAX_HEAD, MAX_TARGET, Request, Version};
 use crate::verdict::{Detail, Failure, Reason};
 
@@ -111,7 +113,7 @@ impl<'a> Head<'a> {
                 _ => Spelling::of(name)
                     .ok_or_else(|| malformed("header name ", name, " is no token"))?,
             };
-            if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            if memchr3(b'\r', b'\n', 0, value).is_some() {
                 return Err(malformed("the value of header ", name, " has CR, LF or NUL"));
             }
             if spelling == Spelling::Underscore {
@@ -134,13 +136,18 @@ impl<'a> Head<'a> {
                 }
                 Some(Known::Once(bit)) => once.note(bit, name)?,
                 Some(Known::SecFetch(suffix)) => {
-                    once.note_sec_fetch(name)?;
                     head.has_sec_fetch = true;
-                    match suffix.len() {
-                        4 if suffix.eq_ignore_ascii_case(b"site") => head.fetch_site = Some(value),
-                        4 if suffix.eq_ignore_ascii_case(b"mode") => head.fetch_mode = Some(value),
-                        4 if suffix.eq_ignore_ascii_case(b"dest") => head.fetch_dest = Some(value),
-                        _ => {}
+                    if suffix.eq_ignore_ascii_case(b"site") {
+                        once.note_fetch(Once::FETCH_SITE, name)?;
+                        head.fetch_site = Some(value);
+                    } else if suffix.eq_ignore_ascii_case(b"mode") {
+                        once.note_fetch(Once::FETCH_MODE, name)?;
+                        head.fetch_mode = Some(value);
+                    } else if suffix.eq_ignore_ascii_case(b"dest") {
+                        once.note_fetch(Once::FETCH_DEST, name)?;
+                        head.fetch_dest = Some(value);
+                    } else {
+                        once.note_other_sec_fetch(name)?;
                     }
                 }
                 Some(Known::Forwarded(known)) if forwarded == Some(known) => {
@@ -236,17 +243,39 @@ enum Spelling {
 impl Spelling {
     /// None if the name is no token.
     fn of(name: &[u8]) -> Option<Self> {
-        let mut spelling = Self::Plain;
+        let mut classes = 0;
         for byte in name {
-            if *byte == b'_' {
-                spelling = Self::Underscore;
-            } else if !is_token_byte(*byte) {
-                return None;
-            }
+            classes |= NAME_CLASSES.get(usize::from(*byte)).copied().unwrap_or(NO_TOKEN);
         }
-        (!name.is_empty()).then_some(spelling)
+        if classes & NO_TOKEN != 0 || name.is_empty() {
+            None
+        } else if classes & UNDERSCORE != 0 {
+            Some(Self::Underscore)
+        } else {
+            Some(Self::Plain)
+        }
     }
 }
+
+const NO_TOKEN: u8 = 1;
+const UNDERSCORE: u8 = 2;
+
+/// The class of each byte of a name: what is no token, and `_`.
+static NAME_CLASSES: [u8; 256] = {
+    let mut classes = [NO_TOKEN; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let Some((class, after)) = rest.split_first_mut() {
+        *class = match byte {
+            b'_' => UNDERSCORE,
+            _ if is_token_byte(byte) => 0,
+            _ => NO_TOKEN,
+        };
+        rest = after;
+        byte = byte.wrapping_add(1);
+    }
+    classes
+};
 
 /// A header that some check reads, or that may occur once.
 enum Known<'a> {
@@ -255,7 +284,7 @@ enum Known<'a> {
     OtherPseudo,
     Host,
     Origin,
-    Once(u8),
+    Once(u16),
     SecFetch(&'a [u8]),
     Forwarded(&'static str),
     RequestedMethod,
@@ -266,7 +295,9 @@ enum Known<'a> {
 impl<'a> Known<'a> {
     fn of(name: &'a [u8]) -> Option<Self> {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        if let Some(suffix) = strip_prefix_ignoring_case(name, b"sec-fetch-") {
+        if matches!(name.first(), Some(b's' | b'S'))
+            && let Some(suffix) = strip_prefix_ignoring_case(name, b"sec-fetch-")
+        {
             return Some(Self::SecFetch(suffix));
         }
         match name.len() {
@@ -316,23 +347,28 @@ const fn fold(byte: u8) -> u8 {
 /// Which of the headers that may occur once have occurred.
 #[derive(Default)]
 struct Once<'a> {
-    bits: u8,
-    sec_fetch: [&'a [u8]; MAX_SEC_FETCH],
+    bits: u16,
     sec_fetch_count: usize,
+    /// The `sec-fetch-*` names without a bit of their own.
+    others: [&'a [u8]; MAX_SEC_FETCH],
+    other_count: usize,
 }
 
 impl Once<'_> {
-    const ORIGIN: u8 = 1;
-    const AUTHORIZATION: u8 = 1 << 1;
-    const CONTENT_LENGTH: u8 = 1 << 2;
-    const CONTENT_DIGEST: u8 = 1 << 3;
-    const SIGNATURE: u8 = 1 << 4;
-    const SIGNATURE_INPUT: u8 = 1 << 5;
-    const FORWARDED: u8 = 1 << 6;
+    const ORIGIN: u16 = 1;
+    const AUTHORIZATION: u16 = 1 << 1;
+    const CONTENT_LENGTH: u16 = 1 << 2;
+    const CONTENT_DIGEST: u16 = 1 << 3;
+    const SIGNATURE: u16 = 1 << 4;
+    const SIGNATURE_INPUT: u16 = 1 << 5;
+    const FORWARDED: u16 = 1 << 6;
+    const FETCH_SITE: u16 = 1 << 7;
+    const FETCH_MODE: u16 = 1 << 8;
+    const FETCH_DEST: u16 = 1 << 9;
 }
 
 impl<'a> Once<'a> {
-    fn note(&mut self, bit: u8, name: &'a [u8]) -> Result<(), Failure<'a>> {
+    fn note(&mut self, bit: u16, name: &'a [u8]) -> Result<(), Failure<'a>> {
         if self.bits & bit != 0 {
             return Err(duplicate("header ", name, " occurs twice"));
         }
@@ -340,16 +376,29 @@ impl<'a> Once<'a> {
         Ok(())
     }
 
-    fn note_sec_fetch(&mut self, name: &'a [u8]) -> Result<(), Failure<'a>> {
-        let mut seen = self.sec_fetch.iter().take(self.sec_fetch_count);
+    fn note_fetch(&mut self, bit: u16, name: &'a [u8]) -> Result<(), Failure<'a>> {
+        self.note(bit, name)?;
+        self.count_sec_fetch()
+    }
+
+    fn note_other_sec_fetch(&mut self, name: &'a [u8]) -> Result<(), Failure<'a>> {
+        let mut seen = self.others.iter().take(self.other_count);
         if seen.any(|other| other.eq_ignore_ascii_case(name)) {
             return Err(duplicate("header ", name, " occurs twice"));
         }
-        let Some(place) = self.sec_fetch.get_mut(self.sec_fetch_count) else {
-            return Err(refused("more than 16 different `sec-fetch-` headers"));
-        };
-        *place = name;
+        self.count_sec_fetch()?;
+        if let Some(place) = self.others.get_mut(self.other_count) {
+            *place = name;
+            self.other_count = self.other_count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn count_sec_fetch(&mut self) -> Result<(), Failure<'a>> {
         self.sec_fetch_count = self.sec_fetch_count.saturating_add(1);
+        if self.sec_fetch_count > MAX_SEC_FETCH {
+            return Err(refused("more than 16 different `sec-fetch-` headers"));
+        }
         Ok(())
     }
 }

@@ -1,0 +1,54 @@
+//! The commands, one file each.
+
+mod check;
+mod compile;
+mod completions;
+mod decide;
+mod explain;
+mod man;
+mod schema;
+mod test;
+
+use clap::Subcommand;
+
+use crate::args::Format;
+use crate::exit::{Exit, Failure};
+
+/// What the user asks for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(check::Check),
+    Test(test::Test),
+    Decide(decide::Decide),
+    Explain(explain::Explain),
+    Compile(compile::Compile),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Command {
+    /// The form in which it answers, and in which a refused policy is told.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Check(check) => check.format,
+            Self::Test(test) => test.format,
+            Self::Decide(decide) => decide.format_of_words(),
+            Self::Explain(explain) => explain.format,
+            Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
+        }
+    }
+
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Check(check) => check.run(),
+            Self::Test(test) => test.run(),
+            Self::Decide(decide) => decide.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Compile(compile) => compile.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
+        }
+    }
+}

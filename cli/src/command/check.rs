@@ -1,0 +1,170 @@
+//! `hostbound check`: the mistakes and weak choices of policies.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use hostbound::{LintId, Policy, PolicyDocument};
+use serde_json::{Value, json};
+
+use crate::args::Format;
+use crate::exit::{Exit, Failure};
+use crate::finding::{Finding, Refusal, Source};
+use crate::output::{self, count};
+use crate::policy::{Additions, DEFAULT_FILE, PolicyFile};
+
+/// Look for mistakes and weak choices in policies
+///
+/// Ends with 0 if there is nothing to say, 1 if there are warnings, 2 if a policy is refused.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The policies, in TOML or JSON
+    #[arg(value_name = "FILE", default_value = DEFAULT_FILE)]
+    files: Vec<PathBuf>,
+
+    /// Accept this warning (repeatable)
+    #[arg(long = "allow", value_name = "LINT", value_parser = lint_names(), hide_possible_values = true)]
+    allowed: Vec<String>,
+
+    #[command(flatten)]
+    additions: Additions,
+
+    /// How to print; `json` is one object a line for each policy
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: Format,
+}
+
+fn lint_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(LintId::ALL.iter().map(|lint| lint.as_str()))
+}
+
+/// A policy that was accepted.
+struct Checked {
+    file: String,
+    document: PolicyDocument,
+    policy: Policy,
+    warnings: Vec<Finding>,
+    /// How many warnings `--allow` took away.
+    allowed: usize,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let mut exit = Exit::Clean;
+        for file in &self.files {
+            let checked = self.check(file);
+            exit = exit.max(match &checked {
+                Ok(checked) if checked.warnings.is_empty() => Exit::Clean,
+                Ok(_) => Exit::Findings,
+                Err(_) => Exit::Refused,
+            });
+            let printed = match self.format {
+                Format::Human => print(&file.display().to_string(), &checked),
+                Format::Json => output::line(&to_json(&file.display().to_string(), &checked).to_string()),
+            };
+            printed.map_err(Failure::Output)?;
+        }
+        Ok(exit)
+    }
+
+    fn check(&self, path: &Path) -> Result<Checked, Refusal> {
+        let file = PolicyFile::read(path)?;
+        let document = file.document(&self.additions)?;
+        let policy = file.compile(&document)?;
+        let lints = document.lint(&is_public_suffix);
+        let is_allowed = |name| self.allowed.iter().any(|allowed| allowed == name);
+        let kept = lints.iter().filter(|lint| !is_allowed(lint.id().as_str()));
+        let warnings: Vec<_> = kept.map(Finding::from).collect();
+        let allowed = lints.len() - warnings.len();
+        Ok(Checked {
+            file: document.file().to_owned(),
+            document,
+            policy,
+            warnings,
+            allowed,
+        })
+    }
+}
+
+/// True if the Public Suffix List has a rule for just this name. A name without a rule is a suffix by default only, and somebody's.
+fn is_public_suffix(name: &str) -> bool {
+    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
+}
+
+fn print(name: &str, checked: &Result<Checked, Refusal>) -> std::io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match checked {
+        Ok(checked) => {
+            let source = Source {
+                file: &checked.file,
+                text: checked.document.text(),
+            };
+            for warning in &checked.warnings {
+                writeln!(out, "{}", source.render(warning))?;
+            }
+            writeln!(out, "{name}: {}", checked.summary())
+        }
+        Err(refusal) => {
+            refusal.print(&mut out)?;
+            writeln!(out, "{name}: refused, {}", count(refusal.findings().len(), "error"))
+        }
+    }?;
+    out.flush()
+}
+
+fn to_json(name: &str, checked: &Result<Checked, Refusal>) -> Value {
+    match checked {
+        Ok(checked) => json!({
+            "file": name,
+            "policy": checked.policy.digest(),
+            "errors": [],
+            "warnings": checked.warnings,
+            "allowed": checked.allowed,
+        }),
+        Err(refusal) => {
+            json!({"file": name, "policy": null, "errors": refusal.findings(), "warnings": [], "allowed": 0})
+        }
+    }
+}
+
+impl Checked {
+    fn summary(&self) -> String {
+        let mut words = vec![match self.warnings.len() {
+            0 => "ok".to_owned(),
+            number => count(number, "warning"),
+        }];
+        if self.allowed > 0 {
+            words.push(format!("{} allowed", count(self.allowed, "warning")));
+        }
+        words.push(self.policy.digest().to_owned());
+        // The engine says what a policy means, not how long it is; the compiled form can be counted.
+        let compiled: Value = serde_json::from_str(&self.document.to_compiled_json()).unwrap_or_default();
+        let length = |list: &Value| list.as_array().map_or(0, Vec::len);
+        words.push(count(length(&compiled["hosts"]["allow"]), "host"));
+        if let routes @ 1.. = length(&compiled["routes"]) {
+            words.push(count(routes, "route"));
+        }
+        words.push(count(self.policy.cases().len(), "case"));
+        words.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_public_suffix;
+
+    #[test]
+    fn a_suffix_is_public_only_if_it_is_listed_itself() {
+        for (name, want) in [
+            ("co.uk", true),
+            ("github.io", true),
+            ("com", true),
+            ("example.com", false),
+            ("internal", false),
+            ("svc.cluster.local", false),
+        ] {
+            assert_eq!(is_public_suffix(name), want, "{name}");
+        }
+    }
+}

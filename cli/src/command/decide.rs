@@ -1,0 +1,277 @@
+//! `hostbound decide`: one request a line in, one verdict a line out, in order and in constant memory.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use hostbound::{Check, Decision, Guard, Reason, RequestDocument, VerdictDocument};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::Format;
+use crate::exit::{Exit, Failure};
+use crate::input::{Input, Line, Lines};
+use crate::output::{ascii, printable, say};
+use crate::policy::PolicyArgs;
+
+/// Judge requests, one JSON a line
+///
+/// Writes one verdict a line, in order. A line that is no request gets a verdict too (deny, 400, request_malformed), so that the lines of output and
+/// input correspond; blank lines are passed over. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
+#[derive(Args, Debug)]
+pub(crate) struct Decide {
+    /// The requests [default: standard input]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    /// How to print the verdicts [default: json]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+/// So many lines that are no requests are told one by one.
+const MAX_MESSAGES: u64 = 20;
+
+/// The progress is drawn anew after so many lines.
+const LINES_A_TICK: u64 = 4096;
+
+const BUFFER: usize = 256 * 1024;
+
+impl Decide {
+    /// A refused policy is told in JSON only to those who asked for JSON by name.
+    pub(super) fn format_of_words(&self) -> Format {
+        self.format.unwrap_or(Format::Human)
+    }
+
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let guard = self.policy.guard()?;
+        let input = Input::open(self.file.as_deref())?;
+        let mut run = Run {
+            guard: &guard,
+            format: self.format.unwrap_or(Format::Json),
+            out: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
+            progress: progress(&input),
+            count: Count::default(),
+        };
+        let outcome = run.judge(&mut input.lines());
+        // Whatever was decided before a failure is written.
+        let flushed = run.out.flush().map_err(Failure::Output);
+        run.progress.finish_and_clear();
+        outcome.and(flushed)?;
+        run.count.tell(run.format);
+        Ok(run.count.exit())
+    }
+}
+
+/// Shown only where it is neither in the way of the verdicts nor without an end.
+fn progress(input: &Input) -> ProgressBar {
+    match input.length {
+        Some(length) if io::stderr().is_terminal() && !io::stdout().is_terminal() => {
+            let style = "{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left";
+            ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
+                .with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+        }
+        _ => ProgressBar::hidden(),
+    }
+}
+
+struct Run<'a> {
+    guard: &'a Guard,
+    format: Format,
+    out: BufWriter<StdoutLock<'a>>,
+    progress: ProgressBar,
+    count: Count,
+}
+
+impl Run<'_> {
+    fn judge(&mut self, lines: &mut Lines) -> Result<(), Failure> {
+        loop {
+            // Nobody waits for a verdict that is made: before this waits for input, it is written.
+            if !lines.has_next_at_hand() {
+                self.out.flush().map_err(Failure::Output)?;
+            }
+            let Some((number, line)) = lines.next()? else {
+                return Ok(());
+            };
+            if let Some(verdict) = self.verdict(number, line) {
+                self.write(&verdict).map_err(Failure::Output)?;
+            }
+            if number % LINES_A_TICK == 0 {
+                self.progress.set_position(lines.bytes());
+            }
+        }
+    }
+
+    /// The verdict of a line; none for a blank one.
+    fn verdict(&mut self, number: u64, line: Line<'_>) -> Option<VerdictDocument> {
+        let request = match line {
+            Line::Whole(line) if line.trim_ascii().is_empty() => return None,
+            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| why(&error.to_string())),
+            Line::TooLong => Err("it is longer than 4 MiB".to_owned()),
+        };
+        Some(match request {
+            Ok(request) => {
+                let verdict = self.guard.decide(&request);
+                match (verdict.decision, verdict.reported.is_empty()) {
+                    (Decision::Deny, _) => self.count.denied += 1,
+                    (Decision::Allow, true) => self.count.allowed += 1,
+                    (Decision::Allow, false) => self.count.reported += 1,
+                }
+                verdict
+            }
+            Err(why) => {
+                self.count.malformed += 1;
+                let detail = format!("line {number} is no request: {why}");
+                if self.count.malformed <= MAX_MESSAGES {
+                    self.progress.suspend(|| say(&format!("error: {detail}")));
+                }
+                self.no_request(detail)
+            }
+        })
+    }
+
+    /// What stands in the place of a verdict where there is nothing to judge.
+    fn no_request(&self, detail: String) -> VerdictDocument {
+        let policy = self.guard.policy();
+        VerdictDocument {
+            id: None,
+            decision: Decision::Deny,
+            status: Reason::RequestMalformed.status(),
+            check: Some(Check::Request),
+            reason: Some(Reason::RequestMalformed),
+            public_reason: Some(Reason::RequestMalformed.public()),
+            rule: None,
+            detail: Some(detail),
+            mode: policy.mode().as_str(),
+            policy: policy.digest().to_owned(),
+            identity: None,
+            reported: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, verdict: &VerdictDocument) -> io::Result<()> {
+        match self.format {
+            Format::Json => serde_json::to_writer(&mut self.out, verdict)?,
+            Format::Human => self.out.write_all(summary(verdict).as_bytes())?,
+        }
+        self.out.write_all(b"\n")
+    }
+}
+
+/// A verdict in one line: decision, status, what decided, the request's id.
+pub(super) fn summary(verdict: &VerdictDocument) -> String {
+    let mut words = match verdict.decision {
+        Decision::Allow => "allow".to_owned(),
+        Decision::Deny => format!("deny {}", verdict.status),
+    };
+    if let (Some(reason), Some(detail)) = (verdict.reason, &verdict.detail) {
+        words.push_str(&format!(" {reason}: {detail}"));
+    }
+    if let Some(identity) = &verdict.identity {
+        if let Some(host) = &identity.host {
+            words.push_str(&format!(" host {host}"));
+        }
+        if let Some(route) = &identity.route {
+            words.push_str(&format!(" route {}", printable(route, 100)));
+        }
+        if identity.preflight {
+            words.push_str(" preflight");
+        }
+    }
+    for report in &verdict.reported {
+        words.push_str(&format!(
+            " (reported: {} {}: {})",
+            report.status, report.reason, report.detail
+        ));
+    }
+    if let Some(id) = &verdict.id {
+        words.push_str(&format!(" [{}]", printable(id, 100)));
+    }
+    words
+}
+
+/// Why a text is no request, fit for a log: in ASCII, short, and without the text of values, which may be credentials.
+pub(super) fn why(message: &str) -> String {
+    let (message, place) = match message.rsplit_once(" at line ") {
+        Some((message, place)) => (
+            message,
+            place.split_once(' ').map(|(_, column)| format!(" at {column}")),
+        ),
+        None => (message, None),
+    };
+    let message = match message
+        .split_once("invalid type: string \"")
+        .zip(message.rsplit_once('"'))
+    {
+        Some(((before, _), (_, after))) => format!("{before}invalid type: string{after}"),
+        None => message.to_owned(),
+    };
+    format!("{}{}", ascii(&message, 160), place.unwrap_or_default())
+}
+
+#[derive(Default)]
+struct Count {
+    allowed: u64,
+    denied: u64,
+    reported: u64,
+    malformed: u64,
+}
+
+impl Count {
+    fn tell(&self, format: Format) {
+        if self.malformed > MAX_MESSAGES {
+            say(&format!(
+                "error: {} lines are no requests; the first {MAX_MESSAGES} are listed above",
+                self.malformed
+            ));
+        }
+        if format == Format::Human {
+            let Self {
+                allowed,
+                denied,
+                reported,
+                malformed,
+            } = self;
+            say(&format!(
+                "{allowed} allowed, {reported} reported, {denied} denied, {malformed} no requests"
+            ));
+        }
+    }
+
+    const fn exit(&self) -> Exit {
+        match self {
+            Self { malformed: 1.., .. } => Exit::Unknown,
+            Self { denied: 1.., .. } => Exit::Findings,
+            _ => Exit::Clean,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why;
+
+    #[test]
+    fn what_is_no_request_is_not_quoted() {
+        for (message, want) in [
+            (
+                "EOF while parsing a value at line 1 column 0",
+                "EOF while parsing a value at column 0",
+            ),
+            ("a request is a JSON object", "a request is a JSON object"),
+            (
+                "invalid type: string \"authorization: \\\"x\\\"\", expected a sequence at line 1 column 9",
+                "invalid type: string, expected a sequence at column 9",
+            ),
+            (
+                "unknown field `\u{1b}[2J`, expected one of `id`",
+                "unknown field `\\x1b[2J`, expected one of `id`",
+            ),
+        ] {
+            assert_eq!(why(message), want);
+        }
+        assert!(why(&"x".repeat(10_000)).len() < 200);
+    }
+}

@@ -1,0 +1,132 @@
+//! `hostbound explain`: what every check finds in one request, and where the policy says so.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Args;
+use hostbound::{Check, Decision, Explanation, Outcome, RequestDocument, Step};
+
+use super::decide::{summary, why};
+use crate::args::Format;
+use crate::color::{BAD, FAINT, GOOD};
+use crate::exit::{Exit, Failure};
+use crate::input::Input;
+use crate::output::{self, printable};
+use crate::policy::PolicyArgs;
+use crate::shorthand::Shorthand;
+
+/// Show what every check finds in one request
+///
+/// The request is one JSON, from a file or standard input, or it is told as to curl: a method, a URL or target, and header fields.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES, override_usage = "hostbound explain [OPTIONS] [FILE]\n       hostbound explain [OPTIONS] METHOD URL")]
+pub(crate) struct Explain {
+    /// A file with one request in JSON, or a method and a URL [default: standard input]
+    #[arg(value_names = ["FILE | METHOD", "URL"], num_args = 0..=2)]
+    words: Vec<String>,
+
+    #[command(flatten)]
+    shorthand: Shorthand,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    /// How to print
+    #[arg(long, value_enum, default_value = "human")]
+    pub(super) format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hostbound explain GET http://127.0.0.1:8080/path -H 'Host: evil.test' --peer 127.0.0.1
+  hostbound explain POST https://api.example.com/orders -H 'Origin: https://evil.test'
+  hostbound explain request.json";
+
+impl Explain {
+    pub(super) fn run(&self) -> Result<Exit, Failure> {
+        // Before the policy is read: what cannot be asked needs no answer.
+        let request = self.request()?;
+        let guard = self.policy.guard()?;
+        let explanation = guard.explain(&request);
+        match self.format {
+            Format::Json => serde_json::to_string(&explanation)
+                .map_err(io::Error::from)
+                .and_then(|json| output::line(&json)),
+            Format::Human => print(&explanation),
+        }
+        .map_err(Failure::Output)?;
+        self.hint(&explanation);
+        Ok(match explanation.verdict.decision {
+            Decision::Allow => Exit::Clean,
+            Decision::Deny => Exit::Findings,
+        })
+    }
+
+    fn request(&self) -> Result<RequestDocument, Failure> {
+        let path = match self.words.as_slice() {
+            [method, url] => return self.shorthand.request(method, url).map_err(Failure::Usage),
+            [word] if word.contains("://") => {
+                return Err(Failure::Usage(format!(
+                    "a method goes before the URL: hostbound explain GET {word}"
+                )));
+            }
+            [] if self.shorthand.is_given() => {
+                return Err(Failure::Usage(
+                    "-H, --peer, --scheme and --http go with a method and a URL".into(),
+                ));
+            }
+            [_, ..] if self.shorthand.is_given() => {
+                return Err(Failure::Usage(
+                    "-H, --peer, --scheme and --http go with a method and a URL, not with a file".into(),
+                ));
+            }
+            words => words.first().map(Path::new),
+        };
+        let json = Input::open(path)?.read_one()?;
+        RequestDocument::from_json(&json)
+            .map_err(|error| Failure::Input(format!("this is no request: {}", why(&error.to_string()))))
+    }
+
+    /// The one thing that is easily forgotten.
+    fn hint(&self, explanation: &Explanation) {
+        let is_failed_peer = |step: &Step| step.check == Check::Peer && step.outcome == Outcome::Fail;
+        if self.words.len() == 2 && !self.shorthand.has_peer() && explanation.steps.iter().any(is_failed_peer) {
+            output::say("help: the policy judges the peer; say who connects with --peer ADDRESS");
+        }
+    }
+}
+
+fn print(explanation: &Explanation) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for step in &explanation.steps {
+        let (word, style) = match step.outcome {
+            Outcome::Pass => ("pass", GOOD),
+            Outcome::Fail => ("FAIL", BAD),
+            Outcome::Skip => ("skip", FAINT),
+        };
+        let reason = step.reason.map_or_else(String::new, |reason| format!("{reason}: "));
+        let note = printable(&step.note, 500);
+        writeln!(
+            out,
+            "{style}{word}{style:#}  {:<8} {reason}{note}{}",
+            step.check.as_str(),
+            place(step)
+        )?;
+    }
+    let verdict = &explanation.verdict;
+    writeln!(out, "\nverdict  {}", summary(verdict))?;
+    match verdict.public_reason {
+        Some(reason) => writeln!(out, "answer   {} {reason}", verdict.status),
+        None => writeln!(out, "answer   the service's own"),
+    }?;
+    out.flush()
+}
+
+/// The entry of the policy that decided, and its line.
+fn place(step: &Step) -> String {
+    match (&step.rule, &step.place) {
+        (Some(rule), Some(place)) => format!("  {FAINT}({rule}, {place}){FAINT:#}"),
+        (Some(rule), None) => format!("  {FAINT}({rule}, by default){FAINT:#}"),
+        (None, _) => String::new(),
+    }
+}
