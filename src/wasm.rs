@@ -31,6 +31,15 @@ impl WasmPolicy {
     pub fn from_toml(text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
         Self::compile(PolicyDocument::from_toml(text, file), &hosts, source)
     }
+
+    /// Reads and compiles JSON if the first character is `{`, else TOML.
+    ///
+    /// # Errors
+    /// As `fromToml`.
+    #[wasm_bindgen(js_name = fromText)]
+    pub fn from_text(text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
+        Self::compile(PolicyDocument::from_text(text, file), &hosts, source)
+    }
 }
 
 #[wasm_bindgen]

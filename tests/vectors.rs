@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use common::vectors::{self, Case};
 use hostbound::{Check, Guard, Reason, RequestDocument};
@@ -111,6 +112,29 @@ fn every_reason_has_cases() {
             .iter()
             .all(|check| Reason::ALL.iter().any(|reason| reason.check() == *check))
     );
+}
+
+/// Every case of `docs/field-cases.md` has its vectors, and says which.
+#[test]
+fn every_field_case_has_vectors() {
+    let mut flagged = BTreeMap::<u32, BTreeSet<String>>::new();
+    for file in vectors::load() {
+        for case in &file.cases {
+            for number in case.flags.iter().filter_map(|flag| flag.strip_prefix("case-")?.parse().ok()) {
+                let decision = if case.want["decision"] == json!("allow") { "A" } else { "D" };
+                flagged.entry(number).or_default().insert(format!("{} {decision}", case.id));
+            }
+        }
+    }
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/field-cases.md")).unwrap();
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").collect();
+        let number = cells.first()?.trim().parse::<u32>().ok()?;
+        Some((number, cells.last()?.split(',').map(|id| id.trim().to_owned()).collect::<BTreeSet<_>>()))
+    });
+    let rows: BTreeMap<_, _> = rows.collect();
+    assert_eq!(rows, flagged);
+    assert!((1..=33).all(|number| rows.contains_key(&number)));
 }
 
 /// A trace ends where the verdict does: its first failure gives the verdict's reason, or what is reported.

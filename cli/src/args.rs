@@ -7,7 +7,7 @@ use crate::command::Command;
 
 /// One policy says which hosts a service answers as; this checks it, tests it and judges requests by it.
 #[derive(Debug, Parser)]
-#[command(name = "hostbound", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "hostbound", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

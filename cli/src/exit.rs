@@ -3,10 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-use clap::error::ErrorKind;
-
-use crate::args::{Cli, Format};
+use crate::args::Format;
 use crate::finding::Refusal;
 use crate::output;
 
@@ -61,7 +58,10 @@ impl Failure {
             Self::Policy(refusal) => {
                 let told = match format {
                     Format::Human => refusal.print(&mut anstream::stderr().lock()),
-                    Format::Json => output::line(&refusal.to_json()),
+                    Format::Json => refusal
+                        .to_json()
+                        .map_err(Into::into)
+                        .and_then(|json| output::line(&json)),
                 };
                 match told {
                     Ok(()) => Exit::Refused,
@@ -69,8 +69,7 @@ impl Failure {
                 }
             }
             Self::Usage(message) => {
-                // Nothing can be done about a standard error that is gone.
-                let _ = Cli::command().error(ErrorKind::ValueValidation, message).print();
+                output::say(&format!("error: {message}"));
                 Exit::Refused
             }
             Self::Input(message) => {

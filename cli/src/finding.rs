@@ -6,7 +6,6 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hostbound::{Lint, PolicyError, PolicyErrors, Position};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::output::printable;
 
@@ -120,7 +119,7 @@ impl Source<'_> {
             Some(fix) => group.element(Level::HELP.message(fix)),
             None => group,
         };
-        format!("{}\n", Renderer::styled().render(&[group]))
+        format!("{}\n\n", Renderer::styled().render(&[group]))
     }
 
     /// `file:line:column: error[code]: path: message; fix`
@@ -215,7 +214,16 @@ impl Refusal {
         Ok(())
     }
 
-    pub(crate) fn to_json(&self) -> String {
-        json!({"file": self.file, "errors": self.findings}).to_string()
+    /// `{"file": …, "errors": […]}`
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Report<'a> {
+            file: &'a str,
+            errors: &'a [Finding],
+        }
+        serde_json::to_string(&Report {
+            file: &self.file,
+            errors: &self.findings,
+        })
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use hostbound::{LintId, Policy, PolicyDocument};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
@@ -61,7 +62,9 @@ impl Check {
             });
             let printed = match self.format {
                 Format::Human => print(&file.display().to_string(), &checked),
-                Format::Json => output::line(&to_json(&file.display().to_string(), &checked).to_string()),
+                Format::Json => to_json(file.display().to_string(), &checked)
+                    .map_err(Into::into)
+                    .and_then(|json| output::line(&json)),
             };
             printed.map_err(Failure::Output)?;
         }
@@ -101,7 +104,7 @@ fn print(name: &str, checked: &Result<Checked, Refusal>) -> std::io::Result<()> 
                 text: checked.document.text(),
             };
             for warning in &checked.warnings {
-                writeln!(out, "{}", source.render(warning))?;
+                write!(out, "{}", source.render(warning))?;
             }
             writeln!(out, "{name}: {}", checked.summary())
         }
@@ -113,19 +116,39 @@ fn print(name: &str, checked: &Result<Checked, Refusal>) -> std::io::Result<()> 
     out.flush()
 }
 
-fn to_json(name: &str, checked: &Result<Checked, Refusal>) -> Value {
-    match checked {
-        Ok(checked) => json!({
-            "file": name,
-            "policy": checked.policy.digest(),
-            "errors": [],
-            "warnings": checked.warnings,
-            "allowed": checked.allowed,
-        }),
-        Err(refusal) => {
-            json!({"file": name, "policy": null, "errors": refusal.findings(), "warnings": [], "allowed": 0})
-        }
-    }
+/// What is printed of a policy in JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    /// The digest; null if the policy is refused.
+    policy: Option<&'a str>,
+    errors: &'a [Finding],
+    warnings: &'a [Finding],
+    allowed: usize,
+}
+
+fn to_json(file: String, checked: &Result<Checked, Refusal>) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&match checked {
+        Ok(Checked {
+            policy,
+            warnings,
+            allowed,
+            ..
+        }) => Report {
+            file,
+            policy: Some(policy.digest()),
+            errors: &[],
+            warnings,
+            allowed: *allowed,
+        },
+        Err(refusal) => Report {
+            file,
+            policy: None,
+            errors: refusal.findings(),
+            warnings: &[],
+            allowed: 0,
+        },
+    })
 }
 
 impl Checked {
@@ -135,7 +158,7 @@ impl Checked {
             number => count(number, "warning"),
         }];
         if self.allowed > 0 {
-            words.push(format!("{} allowed", count(self.allowed, "warning")));
+            words.push(format!("{} allowed by --allow", count(self.allowed, "warning")));
         }
         words.push(self.policy.digest().to_owned());
         // The engine says what a policy means, not how long it is; the compiled form can be counted.

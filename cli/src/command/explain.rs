@@ -22,8 +22,12 @@ use crate::shorthand::Shorthand;
 #[command(after_help = EXAMPLES, override_usage = "hostbound explain [OPTIONS] [FILE]\n       hostbound explain [OPTIONS] METHOD URL")]
 pub(crate) struct Explain {
     /// A file with one request in JSON, or a method and a URL [default: standard input]
-    #[arg(value_names = ["FILE | METHOD", "URL"], num_args = 0..=2)]
-    words: Vec<String>,
+    #[arg(value_name = "FILE | METHOD")]
+    first: Option<String>,
+
+    /// A URL, or the raw request target
+    #[arg(value_name = "URL")]
+    url: Option<String>,
 
     #[command(flatten)]
     shorthand: Shorthand,
@@ -63,25 +67,20 @@ impl Explain {
     }
 
     fn request(&self) -> Result<RequestDocument, Failure> {
-        let path = match self.words.as_slice() {
-            [method, url] => return self.shorthand.request(method, url).map_err(Failure::Usage),
-            [word] if word.contains("://") => {
-                return Err(Failure::Usage(format!(
-                    "a method goes before the URL: hostbound explain GET {word}"
-                )));
-            }
-            [] if self.shorthand.is_given() => {
-                return Err(Failure::Usage(
-                    "-H, --peer, --scheme and --http go with a method and a URL".into(),
-                ));
-            }
-            [_, ..] if self.shorthand.is_given() => {
-                return Err(Failure::Usage(
-                    "-H, --peer, --scheme and --http go with a method and a URL, not with a file".into(),
-                ));
-            }
-            words => words.first().map(Path::new),
-        };
+        if let (Some(method), Some(url)) = (&self.first, &self.url) {
+            return self.shorthand.request(method, url).map_err(Failure::Usage);
+        }
+        if let Some(url) = self.first.as_ref().filter(|word| word.contains("://")) {
+            return Err(Failure::Usage(format!(
+                "a method goes before the URL: hostbound explain GET {url}"
+            )));
+        }
+        if self.shorthand.is_given() {
+            return Err(Failure::Usage(
+                "-H, --peer, --scheme and --http go with a method and a URL".into(),
+            ));
+        }
+        let path = self.first.as_deref().map(Path::new);
         let json = Input::open(path)?.read_one()?;
         RequestDocument::from_json(&json)
             .map_err(|error| Failure::Input(format!("this is no request: {}", why(&error.to_string()))))
@@ -90,7 +89,7 @@ impl Explain {
     /// The one thing that is easily forgotten.
     fn hint(&self, explanation: &Explanation) {
         let is_failed_peer = |step: &Step| step.check == Check::Peer && step.outcome == Outcome::Fail;
-        if self.words.len() == 2 && !self.shorthand.has_peer() && explanation.steps.iter().any(is_failed_peer) {
+        if self.url.is_some() && !self.shorthand.has_peer() && explanation.steps.iter().any(is_failed_peer) {
             output::say("help: the policy judges the peer; say who connects with --peer ADDRESS");
         }
     }

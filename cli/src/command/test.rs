@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hostbound::{Case, CaseMismatch, Guard, VerdictDocument};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Format;
 use crate::color::{BAD, GOOD};
@@ -77,7 +78,10 @@ impl Test {
             };
             match self.format {
                 Format::Human => tried.print(&mut out),
-                Format::Json => writeln!(out, "{}", tried.to_json()),
+                Format::Json => tried
+                    .to_json()
+                    .map_err(io::Error::from)
+                    .and_then(|json| writeln!(out, "{json}")),
             }
             .map_err(Failure::Output)?;
         }
@@ -117,17 +121,36 @@ impl Tried<'_> {
         }
     }
 
-    fn to_json(&self) -> Value {
-        let mismatches = self.mismatches.iter().map(
-            |CaseMismatch { field, expected, found }| json!({"field": field, "expected": expected, "found": found}),
-        );
-        json!({
-            "file": self.file,
-            "name": self.case.name(),
-            "line": self.case.position().map(|position| position.line),
-            "passed": self.mismatches.is_empty(),
-            "mismatches": mismatches.collect::<Vec<_>>(),
-            "verdict": self.verdict,
+    fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mismatches = self
+            .mismatches
+            .iter()
+            .map(|CaseMismatch { field, expected, found }| Mismatch { field, expected, found });
+        serde_json::to_string(&Report {
+            file: self.file,
+            name: self.case.name(),
+            line: self.case.position().map(|position| position.line),
+            passed: self.mismatches.is_empty(),
+            mismatches: mismatches.collect(),
+            verdict: &self.verdict,
         })
     }
+}
+
+/// What is printed of a case in JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: &'a str,
+    name: &'a str,
+    line: Option<u32>,
+    passed: bool,
+    mismatches: Vec<Mismatch<'a>>,
+    verdict: &'a VerdictDocument,
+}
+
+#[derive(Serialize)]
+struct Mismatch<'a> {
+    field: &'a str,
+    expected: &'a Value,
+    found: &'a Value,
 }

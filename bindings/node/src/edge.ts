@@ -1,0 +1,41 @@
+/**
+ * Hostbound where WebAssembly may not be compiled from bytes (Workers and the like): the module is handed over.
+ *
+ * @example
+ * ```js
+ * import { Guard, initialize, Policy } from 'hostbound/edge'
+ * import engine from 'hostbound/hostbound.wasm'
+ *
+ * initialize(engine)
+ * const guard = new Guard(await Policy.fromObject(policy))
+ * ```
+ *
+ * @module
+ */
+
+import { isStarted, start } from './engine.js'
+import { HostboundError } from './errors.js'
+import { Policy as BasePolicy } from './policy.js'
+
+export * from './common.js'
+
+/**
+ * Hands over the engine. Once is enough; later calls do nothing.
+ *
+ * @param module - The default export of `hostbound/hostbound.wasm`.
+ * @throws {@link HostboundError} `HOSTBOUND_ENGINE` if it is no compiled module.
+ */
+export function initialize(module: WebAssembly.Module): void {
+  if (!(module instanceof WebAssembly.Module)) {
+    throw new HostboundError('HOSTBOUND_ENGINE', '`initialize` takes a WebAssembly.Module')
+  }
+  start(module)
+}
+
+/** What a service answers as, and to whom. Needs {@link initialize} first. */
+export class Policy extends BasePolicy {
+  /** @internal */
+  protected static override async load(): Promise<void> {
+    if (!isStarted()) throw new HostboundError('HOSTBOUND_ENGINE', 'call `initialize` first')
+  }
+}

@@ -1,0 +1,127 @@
+import { WasmPolicy } from '../wasm/hostbound.js'
+import { fromEngine, HostboundError, PolicyError } from './errors.js'
+import type { Mode } from './verdict.js'
+
+/** How a policy is read. */
+export interface PolicyOptions {
+  /** The policy's name in messages. Default: `policy`. */
+  readonly file?: string | undefined
+  /**
+   * Exact hosts, each with an optional port, that are appended to `hosts.allow` before the policy is compiled: what only the
+   * running service knows, such as the name of a tunnel. The digest is over the result.
+   */
+  readonly allowHosts?: readonly string[] | undefined
+  /** What to call the origin of `allowHosts` in messages. Default: `allowHosts`. */
+  readonly allowHostsSource?: string | undefined
+}
+
+/** A reader of policies in the engine. */
+type Reader<Input> = (input: Input, file: string, hosts: string[], source: string) => WasmPolicy
+
+/** The most levels of nesting, as in JSON. */
+const MAX_DEPTH = 64
+
+/** The engine's policy behind a {@link Policy}. */
+export let engineOf: (policy: Policy) => WasmPolicy
+
+/**
+ * What a service answers as, and to whom. A `Policy` is valid: nothing about it is checked later.
+ *
+ * Entries differ in how they load the engine; this is what they share.
+ */
+export class Policy {
+  static {
+    engineOf = (policy) => policy.#engine
+  }
+
+  readonly #engine: WasmPolicy
+  /** `sha256:` and 64 hex digits: the SHA-256 of the RFC 8785 JSON of the document. The same for TOML, JSON and objects. */
+  readonly digest: string
+  /** The policy's name, or null. */
+  readonly name: string | null
+  /** Whether it denies or only reports. */
+  readonly mode: Mode
+  /** True if verdicts depend on the peer: then every request must come with one. */
+  readonly needsPeer: boolean
+  /** Those of `allowHosts` that the policy did not cover already. */
+  readonly addedHosts: readonly string[]
+
+  /** @internal */
+  protected constructor(engine: WasmPolicy) {
+    this.#engine = engine
+    this.digest = engine.digest
+    this.name = engine.name ?? null
+    this.mode = engine.mode as Mode
+    this.needsPeer = engine.needsPeer
+    this.addedHosts = Object.freeze(engine.addedHosts)
+  }
+
+  /**
+   * Loads the engine.
+   *
+   * @internal
+   */
+  protected static async load(): Promise<void> {
+    throw new HostboundError('HOSTBOUND_ENGINE', 'this class cannot load the engine: import `Policy` from an entry')
+  }
+
+  /**
+   * Reads a policy in TOML 1.0.
+   *
+   * @throws {@link PolicyError} with every mistake, its line and column.
+   */
+  static async fromToml(text: string, options?: PolicyOptions): Promise<Policy> {
+    await this.load()
+    return this.compile(WasmPolicy.fromToml, checkedText(text), options)
+  }
+
+  /**
+   * Reads a policy in JSON (RFC 8259), as people or `hostbound compile` write it.
+   *
+   * @throws {@link PolicyError} with every mistake, its line and column.
+   */
+  static async fromJson(text: string, options?: PolicyOptions): Promise<Policy> {
+    await this.load()
+    return this.compile(WasmPolicy.fromJson, checkedText(text), options)
+  }
+
+  /**
+   * Reads a policy from an object of the same shape as its JSON.
+   *
+   * @throws {@link PolicyError} with every mistake and its path.
+   */
+  static async fromObject(object: object, options?: PolicyOptions): Promise<Policy> {
+    await this.load()
+    if (depthOver(object, MAX_DEPTH)) throw refusal('syntax', `more than ${MAX_DEPTH} levels of nesting`, options)
+    return this.compile<object>(WasmPolicy.fromObject, object, options)
+  }
+
+  /** @internal */
+  protected static compile<Input>(read: Reader<Input>, input: Input, options: PolicyOptions = {}): Policy {
+    const { file = 'policy', allowHosts = [], allowHostsSource = 'allowHosts' } = options
+    if (!Array.isArray(allowHosts) || !allowHosts.every((host) => typeof host === 'string')) {
+      throw new HostboundError('HOSTBOUND_OPTION', '`allowHosts` is a list of strings')
+    }
+    try {
+      return new this(read(input, file, allowHosts, allowHostsSource))
+    } catch (error) {
+      throw fromEngine(error)
+    }
+  }
+}
+
+/** An error about the whole document that the engine does not get to see. */
+export function refusal(code: string, message: string, { file = 'policy' }: PolicyOptions = {}): PolicyError {
+  return new PolicyError(`${file}: ${message}`, [{ code, path: '', message, fix: null, line: null, column: null }])
+}
+
+function checkedText(text: string): string {
+  if (typeof text === 'string') return text
+  throw new HostboundError('HOSTBOUND_OPTION', 'the text of a policy is a string')
+}
+
+/** The engine reads objects by recursion: a circle must not reach it. */
+function depthOver(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => depthOver(member, levels - 1))
+}

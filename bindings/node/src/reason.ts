@@ -1,0 +1,49 @@
+/** Every reason and its number in the integer form of a verdict. Reasons are added when needed, never renamed or reused. */
+export const REASON_CODES = Object.freeze({
+  request_malformed: 1,
+  header_duplicate: 2,
+  host_missing: 10,
+  host_malformed: 11,
+  host_duplicate: 12,
+  authority_mismatch: 13,
+  host_not_allowed: 14,
+  peer_not_allowed: 20,
+  origin_malformed: 30,
+  origin_not_allowed: 31,
+  fetch_site_not_allowed: 32,
+  route_not_allowed: 40,
+})
+
+/** Why a request was denied, or would have been. */
+export type Reason = keyof typeof REASON_CODES
+
+const REASONS = new Map<number, Reason>(
+  Object.entries(REASON_CODES).map(([reason, code]) => [code, reason as Reason]),
+)
+
+/**
+ * The reason in the integer form of a verdict, denied or reported; null for a plain allow.
+ *
+ * @param code - What {@link Guard.inspect} returned.
+ */
+export function reasonOf(code: number): Reason | null {
+  return REASONS.get(code & 0xff) ?? null
+}
+
+/**
+ * True if the integer form of a verdict denies the request.
+ *
+ * @param code - What {@link Guard.inspect} returned.
+ */
+export function isDenied(code: number): boolean {
+  return (code & (1 << 18)) !== 0
+}
+
+/**
+ * The HTTP status in the integer form of a verdict: 200 means "serve it".
+ *
+ * @param code - What {@link Guard.inspect} returned.
+ */
+export function statusOf(code: number): number {
+  return isDenied(code) ? (code >> 8) & 0x3ff : 200
+}
