@@ -25,7 +25,10 @@ const HEADERS: [(&str, &str); 13] = [
     ("Host", "api.example.com:8443"),
     ("Connection", "keep-alive"),
     ("Content-Length", "27"),
-    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    ),
     ("Content-Type", "application/json"),
     ("Accept", "*/*"),
     ("Origin", "https://api.example.com:8443"),
@@ -73,7 +76,12 @@ fn main() {
 fn rows() -> Vec<Row> {
     let workload: Value = serde_json::from_str(WORKLOAD).unwrap();
     let host = workload["host"].as_str().unwrap().to_owned();
-    let allow: Vec<_> = workload["allow"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let allow: Vec<_> = workload["allow"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect();
     let text = |value: &Value| value.to_string();
 
     let minimal = format!("{{\"version\":1,\"hosts\":{{\"allow\":{}}}}}", text(&workload["allow"]));
@@ -100,7 +108,15 @@ fn rows() -> Vec<Row> {
 
 /// Hosts spread over a list of names and wildcards, half of them not on it.
 fn many_patterns(name: &'static str, count: usize) -> Row {
-    let patterns: Vec<_> = (0..count).map(|i| if i % 5 == 0 { format!("**.w{i}.example") } else { format!("n{i}.example") }).collect();
+    let patterns: Vec<_> = (0..count)
+        .map(|i| {
+            if i % 5 == 0 {
+                format!("**.w{i}.example")
+            } else {
+                format!("n{i}.example")
+            }
+        })
+        .collect();
     let set = host_set(&patterns);
     let hosts: Vec<_> = (0..64)
         .map(|i| {
@@ -123,16 +139,24 @@ fn many_patterns(name: &'static str, count: usize) -> Row {
 fn inspect(guard: &Guard, headers: &[(&str, &str)]) {
     let mut fields = [Header { name: b"", value: b"" }; HEADERS.len()];
     for (field, (name, value)) in fields.iter_mut().zip(headers) {
-        *field = Header { name: name.as_bytes(), value: value.as_bytes() };
+        *field = Header {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+        };
     }
     let request = request(&fields[..headers.len()]);
-    let Inspection::Decided(verdict) = guard.inspect(black_box(&request), None) else { unreachable!() };
+    let Inspection::Decided(verdict) = guard.inspect(black_box(&request), None) else {
+        unreachable!()
+    };
     assert!(black_box(verdict).is_allowed());
 }
 
 fn pack_one(_: u64) {
     thread_local!(static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) });
-    let fields = HEADERS.map(|(name, value)| Header { name: name.as_bytes(), value: value.as_bytes() });
+    let fields = HEADERS.map(|(name, value)| Header {
+        name: name.as_bytes(),
+        value: value.as_bytes(),
+    });
     BUFFER.with_borrow_mut(|buffer| pack(black_box(&request(&fields)), None, buffer).unwrap());
 }
 
@@ -148,7 +172,11 @@ fn request<'a>(fields: &'a [Header<'a>]) -> Request<'a> {
 }
 
 fn row(name: &'static str, call: impl Fn(u64) + 'static) -> Row {
-    Row { name, call: Box::new(move |calls| (0..calls).for_each(&call)), calls: 0 }
+    Row {
+        name,
+        call: Box::new(move |calls| (0..calls).for_each(&call)),
+        calls: 0,
+    }
 }
 
 fn guard(policy: &str) -> Guard {

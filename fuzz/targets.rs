@@ -8,7 +8,13 @@ use hostbound::{
 /// A policy document, as TOML and as JSON: what compiles also compiles from its compiled form, to the same digest.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    for document in [PolicyDocument::from_toml(text, "fuzz"), PolicyDocument::from_json(text, "fuzz")].into_iter().flatten() {
+    for document in [
+        PolicyDocument::from_toml(text, "fuzz"),
+        PolicyDocument::from_json(text, "fuzz"),
+    ]
+    .into_iter()
+    .flatten()
+    {
         let Ok(policy) = document.compile() else { continue };
         let _ = document.lint(&|_| false);
         let compiled = Policy::from_json(&document.to_compiled_json(), "compiled").expect("the compiled form compiles");
@@ -53,9 +59,16 @@ pub fn request(data: &[u8]) {
         let start = lines.next().unwrap_or_default();
         let mut words = start.splitn(3, |byte| *byte == b' ');
         let (method, target, version) = (words.next(), words.next(), words.next());
-        let field = |line: &'_ [u8]| -> Option<(usize, usize)> { line.iter().position(|byte| *byte == b':').map(|at| (at, line.len())) };
+        let field = |line: &'_ [u8]| -> Option<(usize, usize)> {
+            line.iter().position(|byte| *byte == b':').map(|at| (at, line.len()))
+        };
         let headers: Vec<_> = lines
-            .filter_map(|line| field(line).map(|(at, end)| Header { name: &line[..at], value: &line[at + 1..end] }))
+            .filter_map(|line| {
+                field(line).map(|(at, end)| Header {
+                    name: &line[..at],
+                    value: &line[at + 1..end],
+                })
+            })
             .collect();
         let request = Request {
             method: method.unwrap_or_default(),
@@ -78,7 +91,10 @@ pub fn route(data: &[u8]) {
     thread_local!(static GUARD: Guard = Guard::new(Policy::from_toml(ROUTES, "fuzz").expect("a valid policy")));
     let target = [b"/", data].concat();
     GUARD.with(|guard| {
-        let headers = [Header { name: b"host", value: b"a.example" }];
+        let headers = [Header {
+            name: b"host",
+            value: b"a.example",
+        }];
         let request = Request {
             method: b"GET",
             scheme: Scheme::Http,
@@ -87,8 +103,12 @@ pub fn route(data: &[u8]) {
             headers: Headers::new(&headers),
             peer: Peer::Unknown,
         };
-        let Inspection::Decided(verdict) = guard.inspect(&request, None) else { return };
-        let Some(name) = verdict.identity().and_then(|identity| identity.route()) else { return };
+        let Inspection::Decided(verdict) = guard.inspect(&request, None) else {
+            return;
+        };
+        let Some(name) = verdict.identity().and_then(|identity| identity.route()) else {
+            return;
+        };
         // No way of reading an allowed path leads into the admin pages unless it was judged as one.
         let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
         let mut form = path.to_vec();
@@ -103,14 +123,21 @@ pub fn route(data: &[u8]) {
 }
 
 fn judge(guard: &Guard, request: &Request<'_>, now: Option<Timestamp>) {
-    let Inspection::Decided(verdict) = guard.inspect(request, now) else { return };
+    let Inspection::Decided(verdict) = guard.inspect(request, now) else {
+        return;
+    };
     let json = verdict.document(None).to_json();
     assert!(json.is_ascii() && !json.contains('\n'));
-    assert_eq!(verdict.code() == 0, verdict.is_allowed() && verdict.reported().is_none());
+    assert_eq!(
+        verdict.code() == 0,
+        verdict.is_allowed() && verdict.reported().is_none()
+    );
     let mut buffer = Vec::new();
     pack(request, now, &mut buffer).expect("short enough");
     let (again, now) = Request::unpack(&buffer).expect("packed");
-    let Inspection::Decided(verdict) = guard.inspect(&again, now) else { return };
+    let Inspection::Decided(verdict) = guard.inspect(&again, now) else {
+        return;
+    };
     assert_eq!(verdict.document(None).to_json(), json);
 }
 
@@ -118,9 +145,14 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let digits = bytes.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = bytes
+            .get(at + 1..at + 3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let value = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match value.filter(|_| bytes[at] == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        match value
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        {
             Some(value) => {
                 out.push(value);
                 at += 3;

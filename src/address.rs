@@ -63,7 +63,10 @@ impl Network {
                 .filter(|prefix| *prefix <= longest)
                 .ok_or(NetworkError::PrefixMalformed { longest })?,
         };
-        let network = Self { address: masked(address, prefix), prefix };
+        let network = Self {
+            address: masked(address, prefix),
+            prefix,
+        };
         if network.address == address {
             Ok(network)
         } else {
@@ -143,7 +146,11 @@ pub(crate) struct NetworkMap<T> {
 
 impl<T> Default for NetworkMap<T> {
     fn default() -> Self {
-        Self { prefixes_v4: Vec::new(), prefixes_v6: Vec::new(), entries: FxHashMap::default() }
+        Self {
+            prefixes_v4: Vec::new(),
+            prefixes_v6: Vec::new(),
+            entries: FxHashMap::default(),
+        }
     }
 }
 
@@ -178,9 +185,15 @@ impl<T> NetworkMap<T> {
             IpAddr::V4(_) => &self.prefixes_v4,
             IpAddr::V6(_) => &self.prefixes_v6,
         };
-        prefixes.iter().take_while(move |prefix| **prefix <= network.prefix).filter_map(move |prefix| {
-            self.entries.get(&Network { address: masked(network.address, *prefix), prefix: *prefix })
-        })
+        prefixes
+            .iter()
+            .take_while(move |prefix| **prefix <= network.prefix)
+            .filter_map(move |prefix| {
+                self.entries.get(&Network {
+                    address: masked(network.address, *prefix),
+                    prefix: *prefix,
+                })
+            })
     }
 }
 
@@ -193,8 +206,7 @@ const fn longest_prefix(address: IpAddr) -> u8 {
 
 fn parse_prefix(digits: &str) -> Option<u8> {
     let canonical = digits == "0" || !digits.starts_with('0');
-    (canonical && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| digits.parse().ok())?
+    (canonical && digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {
@@ -236,17 +248,32 @@ mod tests {
             ("", Err(NetworkError::Malformed)),
         ];
         for (text, want) in ROWS {
-            assert_eq!(Network::parse(text).map(|network| network.to_string()), want.map(Into::into), "{text}");
+            assert_eq!(
+                Network::parse(text).map(|network| network.to_string()),
+                want.map(Into::into),
+                "{text}"
+            );
         }
         let error = Network::parse("10.1.2.3/8").unwrap_err();
-        assert_eq!(error.to_string(), "has bits set past its prefix; `10.0.0.0/8` is the network");
+        assert_eq!(
+            error.to_string(),
+            "has bits set past its prefix; `10.0.0.0/8` is the network"
+        );
     }
 
     #[test]
     fn a_network_contains_its_edges_and_not_their_neighbours() {
         for (network, inside, outside) in [
-            ("172.16.0.0/12", ["172.16.0.0", "172.31.255.255"], ["172.15.255.255", "172.32.0.0"]),
-            ("fc00::/7", ["fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"], ["fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe00::"]),
+            (
+                "172.16.0.0/12",
+                ["172.16.0.0", "172.31.255.255"],
+                ["172.15.255.255", "172.32.0.0"],
+            ),
+            (
+                "fc00::/7",
+                ["fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
+                ["fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe00::"],
+            ),
         ] {
             let network = Network::parse(network).unwrap();
             let mut map = NetworkMap::<u8>::default();
@@ -263,6 +290,10 @@ mod tests {
             }
         }
         assert!(!Network::parse("::/0").unwrap().contains("127.0.0.1".parse().unwrap()));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("255.255.255.255".parse().unwrap()));
+        assert!(
+            Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("255.255.255.255".parse().unwrap())
+        );
     }
 }

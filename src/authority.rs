@@ -70,7 +70,9 @@ impl Port {
             if !digit.is_ascii_digit() {
                 return None;
             }
-            value = value.checked_mul(10)?.checked_add(u32::from(digit.wrapping_sub(b'0')))?;
+            value = value
+                .checked_mul(10)?
+                .checked_add(u32::from(digit.wrapping_sub(b'0')))?;
         }
         u16::try_from(value).ok().and_then(NonZeroU16::new).map(Self)
     }
@@ -111,7 +113,10 @@ impl<'a> Name<'a> {
             *to = from.to_ascii_lowercase();
         }
         // INVARIANT: a name has 1 to 253 bytes.
-        LowerName { bytes, length: u8::try_from(self.0.len()).unwrap_or(u8::MAX) }
+        LowerName {
+            bytes,
+            length: u8::try_from(self.0.len()).unwrap_or(u8::MAX),
+        }
     }
 }
 
@@ -169,9 +174,7 @@ impl<'a> Host<'a> {
     /// [`AuthorityError`] says which rule is broken.
     pub fn parse(input: &'a [u8]) -> Result<Self, AuthorityError> {
         match input {
-            [b'[', literal @ .., b']'] => {
-                parse_ipv6(literal).map(Self::Ipv6).ok_or(AuthorityError::Ipv6)
-            }
+            [b'[', literal @ .., b']'] => parse_ipv6(literal).map(Self::Ipv6).ok_or(AuthorityError::Ipv6),
             [b'[', ..] => Err(AuthorityError::Ipv6),
             _ => parse_name_or_ipv4(input),
         }
@@ -220,7 +223,11 @@ impl<'a> Authority<'a> {
                 .and_then(|bracket| bracket.checked_add(1))
                 .ok_or(AuthorityError::Ipv6)?,
             // A name and its trailing dot end by byte 254.
-            _ => input.iter().take(256).position(|byte| *byte == b':').unwrap_or(input.len()),
+            _ => input
+                .iter()
+                .take(256)
+                .position(|byte| *byte == b':')
+                .unwrap_or(input.len()),
         };
         let (host, rest) = input.split_at_checked(colon).ok_or(AuthorityError::Ipv6)?;
         let port = match rest {
@@ -228,7 +235,10 @@ impl<'a> Authority<'a> {
             [b':', digits @ ..] => Some(Port::parse(digits).ok_or(AuthorityError::Port)?),
             _ => return Err(AuthorityError::Ipv6),
         };
-        Ok(Self { host: Host::parse(host)?, port })
+        Ok(Self {
+            host: Host::parse(host)?,
+            port,
+        })
     }
 
     /// The host.
@@ -294,14 +304,21 @@ impl std::error::Error for AuthorityError {}
 fn parse_name_or_ipv4(input: &[u8]) -> Result<Host<'_>, AuthorityError> {
     let name = input.strip_suffix(b".").unwrap_or(input);
     if name.is_empty() {
-        return Err(if input.is_empty() { AuthorityError::Empty } else { AuthorityError::Length });
+        return Err(if input.is_empty() {
+            AuthorityError::Empty
+        } else {
+            AuthorityError::Length
+        });
     }
     if name.len() > Name::MAX {
         return Err(AuthorityError::Length);
     }
     let mut last_label = name;
     for label in name.split(|byte| *byte == b'.') {
-        if !label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        if !label
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        {
             return Err(AuthorityError::Character);
         }
         if label.is_empty() || label.len() > 63 {
@@ -415,7 +432,9 @@ mod tests {
     #[test]
     fn sameness_is_by_value() {
         let same = |a: &str, b: &str, scheme| {
-            Authority::parse(a.as_bytes()).unwrap().same(Authority::parse(b.as_bytes()).unwrap(), scheme)
+            Authority::parse(a.as_bytes())
+                .unwrap()
+                .same(Authority::parse(b.as_bytes()).unwrap(), scheme)
         };
         assert!(same("A.example", "a.example.:80", Scheme::Http));
         assert!(!same("a.example", "a.example:80", Scheme::Https));

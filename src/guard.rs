@@ -95,12 +95,23 @@ enum Pass {
     /// It is not configured, or does not concern the request.
     Skipped(&'static str),
     Request,
-    Host { entry: usize },
-    Forwarded { entry: usize },
-    Exempt { entry: usize },
-    Peer { entry: usize },
+    Host {
+        entry: usize,
+    },
+    Forwarded {
+        entry: usize,
+    },
+    Exempt {
+        entry: usize,
+    },
+    Peer {
+        entry: usize,
+    },
     Origin(OriginPass),
-    Route { entry: usize, preflight: bool },
+    Route {
+        entry: usize,
+        preflight: bool,
+    },
     Preflight,
 }
 
@@ -114,8 +125,17 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     const fn new(policy: &'a Policy, request: &Request<'a>) -> Self {
-        let identity = Identity { host: None, route: None, preflight: false };
-        Self { policy, request: *request, head: None, identity }
+        let identity = Identity {
+            host: None,
+            route: None,
+            preflight: false,
+        };
+        Self {
+            policy,
+            request: *request,
+            head: None,
+            identity,
+        }
     }
 
     fn run(&mut self, check: Check) -> Result<Pass, Failure<'a>> {
@@ -125,7 +145,10 @@ impl<'a> Trial<'a> {
         }
         // INVARIANT: check `request` runs first, and nothing runs after it has failed.
         let Some(head) = &self.head else {
-            return Err(Failure::new(Reason::RequestMalformed, Detail::text("the head was not read")));
+            return Err(Failure::new(
+                Reason::RequestMalformed,
+                Detail::text("the head was not read"),
+            ));
         };
         match check {
             Check::Request => Ok(Pass::Request),
@@ -166,7 +189,13 @@ impl<'a> Trial<'a> {
 
     fn host(&self, head: &Head<'a>) -> Result<(Pass, Option<EffectiveAuthority<'a>>), Failure<'a>> {
         match self.listed_host(head) {
-            Ok((authority, pass)) => Ok((pass, Some(EffectiveAuthority { authority, scheme: self.scheme() }))),
+            Ok((authority, pass)) => Ok((
+                pass,
+                Some(EffectiveAuthority {
+                    authority,
+                    scheme: self.scheme(),
+                }),
+            )),
             Err(failure) => match self.exemption(head, failure.reason()) {
                 Some(entry) => Ok((Pass::Exempt { entry }, None)),
                 None => Err(failure),
@@ -180,13 +209,16 @@ impl<'a> Trial<'a> {
         let default_port = self.scheme().default_port();
         let (text, authority) = self.own_authority(head)?;
         let not_allowed = |detail| {
-            Failure::new(Reason::HostNotAllowed, detail).with_status(hosts.denied_status).by("hosts.allow")
+            Failure::new(Reason::HostNotAllowed, detail)
+                .with_status(hosts.denied_status)
+                .by("hosts.allow")
         };
         if let Some((header, value)) = self.forwarded(head)? {
             let forwarded = Authority::parse(value).map_err(|_| forwarded_malformed(header))?;
-            let entry = hosts.allow.matching(forwarded, default_port).ok_or_else(|| {
-                not_allowed(Detail::quoting("forwarded host ", value, " is not allowed"))
-            })?;
+            let entry = hosts
+                .allow
+                .matching(forwarded, default_port)
+                .ok_or_else(|| not_allowed(Detail::quoting("forwarded host ", value, " is not allowed")))?;
             let is_proxy_host = hosts.allow.matching(authority, default_port).is_some()
                 || hosts.proxy_hosts.matching(authority, default_port).is_some();
             if !is_proxy_host {
@@ -228,7 +260,9 @@ impl<'a> Trial<'a> {
     /// The header that the policy believes, and the one value in it, if a trusted proxy sent one.
     fn forwarded(&self, head: &Head<'a>) -> Result<Option<(&'static str, &'a [u8])>, Failure<'a>> {
         let hosts = &self.policy.hosts;
-        let (Some(header), Some(value)) = (hosts.forwarded, head.forwarded) else { return Ok(None) };
+        let (Some(header), Some(value)) = (hosts.forwarded, head.forwarded) else {
+            return Ok(None);
+        };
         if !hosts.trusted_proxies.contains(self.request.peer) {
             return Ok(None);
         }
@@ -243,9 +277,9 @@ impl<'a> Trial<'a> {
     fn exemption(&self, head: &Head<'a>, reason: Reason) -> Option<usize> {
         let is_by_address = match reason {
             Reason::HostMissing => is_http10(&self.request) && head.target.authority.is_none(),
-            Reason::HostNotAllowed => {
-                self.own_authority(head).is_ok_and(|(_, authority)| !matches!(authority.host(), Host::Name(_)))
-            }
+            Reason::HostNotAllowed => self
+                .own_authority(head)
+                .is_ok_and(|(_, authority)| !matches!(authority.host(), Host::Name(_))),
             _ => false,
         };
         if !is_by_address
@@ -256,14 +290,14 @@ impl<'a> Trial<'a> {
         {
             return None;
         }
-        let applies = |exempt: &Exempt| {
-            exempt.path == head.target.path && exempt.from.contains(self.request.peer)
-        };
+        let applies = |exempt: &Exempt| exempt.path == head.target.path && exempt.from.contains(self.request.peer);
         self.policy.hosts.exempt.iter().position(applies)
     }
 
     fn peer(&self) -> Result<Pass, Failure<'a>> {
-        let Some(peers) = &self.policy.peers else { return Ok(Pass::Skipped("the policy has no peers section")) };
+        let Some(peers) = &self.policy.peers else {
+            return Ok(Pass::Skipped("the policy has no peers section"));
+        };
         if let Some(entry) = peers.matching(self.request.peer) {
             return Ok(Pass::Peer { entry });
         }
@@ -282,7 +316,11 @@ impl<'a> Trial<'a> {
             return Err(Failure::new(Reason::RouteNotAllowed, detail).by("routes"));
         }
         let Some(routes) = &self.policy.routes else {
-            let pass = if is_preflight { Pass::Preflight } else { Pass::Skipped("the policy has no routes section") };
+            let pass = if is_preflight {
+                Pass::Preflight
+            } else {
+                Pass::Skipped("the policy has no routes section")
+            };
             return Ok((pass, None));
         };
         let selector = Selector {
@@ -292,23 +330,29 @@ impl<'a> Trial<'a> {
         };
         let entry = routes.judge(head.target.path, selector)?;
         let name = routes.get(entry).map(|route| route.name.as_str());
-        Ok((Pass::Route { entry, preflight: is_preflight }, name))
+        Ok((
+            Pass::Route {
+                entry,
+                preflight: is_preflight,
+            },
+            name,
+        ))
     }
 }
 
 /// The text and the authority of a header that may occur once.
-fn one_authority<'a>(
-    occurrences: Occurrences<'a>,
-) -> Result<Option<(&'a [u8], Authority<'a>)>, Failure<'a>> {
+fn one_authority<'a>(occurrences: Occurrences<'a>) -> Result<Option<(&'a [u8], Authority<'a>)>, Failure<'a>> {
     match occurrences {
         Occurrences::None => Ok(None),
-        Occurrences::Many => {
-            Err(Failure::new(Reason::HostDuplicate, Detail::text("more than one Host or `:authority`")))
-        }
+        Occurrences::Many => Err(Failure::new(
+            Reason::HostDuplicate,
+            Detail::text("more than one Host or `:authority`"),
+        )),
         // Servers join repeated fields with commas (RFC 9110 §5.3).
-        Occurrences::One(text) if text.contains(&b',') => {
-            Err(Failure::new(Reason::HostDuplicate, Detail::quoting("host ", text, " is a list")))
-        }
+        Occurrences::One(text) if text.contains(&b',') => Err(Failure::new(
+            Reason::HostDuplicate,
+            Detail::quoting("host ", text, " is a list"),
+        )),
         Occurrences::One(text) => parse_authority(text).map(|authority| Some((text, authority))),
     }
 }
@@ -346,7 +390,9 @@ fn forwarded_host(value: &[u8]) -> Option<Option<&[u8]>> {
         let Some(name_length) = rest.iter().position(|byte| !is_token_byte(*byte)) else {
             return rest.is_empty().then_some(host);
         };
-        let (name, after) = rest.split_at_checked(name_length).filter(|(name, _)| !name.is_empty())?;
+        let (name, after) = rest
+            .split_at_checked(name_length)
+            .filter(|(name, _)| !name.is_empty())?;
         if seen.iter().take(count).any(|other| other.eq_ignore_ascii_case(name)) {
             return None;
         }
@@ -361,8 +407,13 @@ fn forwarded_host(value: &[u8]) -> Option<Option<&[u8]>> {
                 (parameter, after.strip_prefix(b"\"")?)
             }
             None => {
-                let end = after.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(after.len());
-                after.split_at_checked(end).filter(|(parameter, _)| !parameter.is_empty())?
+                let end = after
+                    .iter()
+                    .position(|byte| !is_token_byte(*byte))
+                    .unwrap_or(after.len());
+                after
+                    .split_at_checked(end)
+                    .filter(|(parameter, _)| !parameter.is_empty())?
             }
         };
         if name.eq_ignore_ascii_case(b"host") {
@@ -383,7 +434,10 @@ mod tests {
     fn forwarded_elements_are_read_strictly() {
         let rows: &[(&str, Option<Option<&str>>)] = &[
             ("host=a.example", Some(Some("a.example"))),
-            ("for=192.0.2.60;proto=http;Host=\"a.example:8443\"", Some(Some("a.example:8443"))),
+            (
+                "for=192.0.2.60;proto=http;Host=\"a.example:8443\"",
+                Some(Some("a.example:8443")),
+            ),
             ("for=\"[2001:db8::1]\";;host=a.example", Some(Some("a.example"))),
             ("for=a; host=a.example", None),
             ("for=192.0.2.60", Some(None)),

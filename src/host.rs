@@ -37,7 +37,9 @@ impl HostPattern {
     /// [`HostPatternError`], whose fix is a pattern that would be accepted, where there is an obvious one.
     pub fn parse(text: &str) -> Result<Self, HostPatternError> {
         if !text.is_ascii() {
-            return Err(HostPatternError::NotAscii { a_labels: to_a_labels(text) });
+            return Err(HostPatternError::NotAscii {
+                a_labels: to_a_labels(text),
+            });
         }
         if text == "*" || text == "**" {
             return Err(HostPatternError::TooWide);
@@ -56,7 +58,12 @@ impl HostPattern {
                 Ok(Host::Name(name)) => PatternKind::Name(name.lower().as_bytes().into()),
                 Ok(Host::Ipv4(address)) => PatternKind::Address(IpAddr::V4(address)),
                 Ok(Host::Ipv6(address)) => PatternKind::Address(IpAddr::V6(address)),
-                Err(error) => return Err(HostPatternError::Malformed { error, fix: unbracketed(host) }),
+                Err(error) => {
+                    return Err(HostPatternError::Malformed {
+                        error,
+                        fix: unbracketed(host),
+                    });
+                }
             }
         };
         Ok(Self { kind, port })
@@ -156,7 +163,10 @@ impl HostPatternError {
         match self {
             Self::Malformed { fix, .. } => fix.clone(),
             Self::NotAscii { a_labels } => Some(a_labels.clone()),
-            Self::Network { error: NetworkError::HostBits { network }, .. } => Some(match network.address() {
+            Self::Network {
+                error: NetworkError::HostBits { network },
+                ..
+            } => Some(match network.address() {
                 IpAddr::V4(_) => network.to_string(),
                 IpAddr::V6(_) => format!("[{network}]"),
             }),
@@ -243,9 +253,7 @@ impl HostSet {
             }
             PatternKind::Subdomains(base) => self.covering_subdomains(base, port),
             PatternKind::Address(address) => self.matching_address(*address, port),
-            PatternKind::Network(network) => {
-                self.networks.covering(*network).find_map(|ports| ports.find(port))
-            }
+            PatternKind::Network(network) => self.networks.covering(*network).find_map(|ports| ports.find(port)),
         }
     }
 
@@ -267,12 +275,15 @@ impl HostSet {
     }
 
     fn matching_address(&self, address: IpAddr, port: Wanted) -> Option<usize> {
-        self.addresses.get(&address).and_then(|ports| ports.find(port)).or_else(|| {
-            if self.networks.is_empty() {
-                return None;
-            }
-            self.networks.containing(address).find_map(|ports| ports.find(port))
-        })
+        self.addresses
+            .get(&address)
+            .and_then(|ports| ports.find(port))
+            .or_else(|| {
+                if self.networks.is_empty() {
+                    return None;
+                }
+                self.networks.containing(address).find_map(|ports| ports.find(port))
+            })
     }
 }
 
@@ -328,12 +339,19 @@ fn is_below(name: &[u8], base: &[u8]) -> bool {
 
 /// Splits `:port` off. A colon counts only after the closing bracket, or if it is the only one.
 fn split_port(text: &str) -> Result<(&str, Option<Port>), HostPatternError> {
-    let Some((host, digits)) = text.rsplit_once(':') else { return Ok((text, None)) };
+    let Some((host, digits)) = text.rsplit_once(':') else {
+        return Ok((text, None));
+    };
     if !host.ends_with(']') && (host.contains(':') || host.starts_with('[')) {
         return Ok((text, None));
     }
-    let malformed = HostPatternError::Malformed { error: AuthorityError::Port, fix: None };
-    Port::parse(digits.as_bytes()).map(|port| (host, Some(port))).ok_or(malformed)
+    let malformed = HostPatternError::Malformed {
+        error: AuthorityError::Port,
+        fix: None,
+    };
+    Port::parse(digits.as_bytes())
+        .map(|port| (host, Some(port)))
+        .ok_or(malformed)
 }
 
 fn wildcard_name(name: &str) -> Result<Box<[u8]>, HostPatternError> {
@@ -350,13 +368,20 @@ fn wildcard_name(name: &str) -> Result<Box<[u8]>, HostPatternError> {
 
 fn parse_network(host: &str) -> Result<Network, HostPatternError> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let network = Network::parse(bracketed.unwrap_or(host))
-        .map_err(|error| HostPatternError::Network { error, fix: None })?;
+    let network =
+        Network::parse(bracketed.unwrap_or(host)).map_err(|error| HostPatternError::Network { error, fix: None })?;
     if network.address().is_ipv6() == bracketed.is_some() {
         return Ok(network);
     }
-    let fix = if network.address().is_ipv6() { format!("[{network}]") } else { network.to_string() };
-    Err(HostPatternError::Network { error: NetworkError::Malformed, fix: Some(fix) })
+    let fix = if network.address().is_ipv6() {
+        format!("[{network}]")
+    } else {
+        network.to_string()
+    };
+    Err(HostPatternError::Network {
+        error: NetworkError::Malformed,
+        fix: Some(fix),
+    })
 }
 
 fn unbracketed(host: &str) -> Option<String> {
@@ -395,21 +420,52 @@ mod tests {
     #[test]
     fn patterns_match_what_they_say() {
         let rows: &[(&[&str], &[&str], &[&str])] = &[
-            (&["a.example"], &["a.example", "A.Example.", "a.example:8080"], &["b.a.example", "example", "a.example.b"]),
-            (&["*.a.example"], &["b.a.example", "b.a.example:1"], &["a.example", "c.b.a.example", "ba.example"]),
-            (&["**.a.example"], &["b.a.example", "c.b.a.example"], &["a.example", "ba.example"]),
-            (&["a.example:8443"], &["a.example:8443"], &["a.example", "a.example:443"]),
+            (
+                &["a.example"],
+                &["a.example", "A.Example.", "a.example:8080"],
+                &["b.a.example", "example", "a.example.b"],
+            ),
+            (
+                &["*.a.example"],
+                &["b.a.example", "b.a.example:1"],
+                &["a.example", "c.b.a.example", "ba.example"],
+            ),
+            (
+                &["**.a.example"],
+                &["b.a.example", "c.b.a.example"],
+                &["a.example", "ba.example"],
+            ),
+            (
+                &["a.example:8443"],
+                &["a.example:8443"],
+                &["a.example", "a.example:443"],
+            ),
             (&["a.example:80"], &["a.example:80", "a.example"], &["a.example:443"]),
-            (&["a.example:1", "a.example:2"], &["a.example:1", "a.example:2"], &["a.example:3"]),
-            (&["127.0.0.1"], &["127.0.0.1", "127.0.0.1:9"], &["127.0.0.2", "[::ffff:127.0.0.1]", "localhost"]),
+            (
+                &["a.example:1", "a.example:2"],
+                &["a.example:1", "a.example:2"],
+                &["a.example:3"],
+            ),
+            (
+                &["127.0.0.1"],
+                &["127.0.0.1", "127.0.0.1:9"],
+                &["127.0.0.2", "[::ffff:127.0.0.1]", "localhost"],
+            ),
             (&["[::1]:8443"], &["[0::1]:8443"], &["[::1]", "[::2]:8443"]),
-            (&["10.0.0.0/8:8080"], &["10.255.0.1:8080"], &["10.0.0.1", "11.0.0.1:8080", "ten.example:8080"]),
+            (
+                &["10.0.0.0/8:8080"],
+                &["10.255.0.1:8080"],
+                &["10.0.0.1", "11.0.0.1:8080", "ten.example:8080"],
+            ),
             (&["[fd00::/8]"], &["[fd12::1]:1"], &["[fe00::1]", "10.0.0.1"]),
             (&[], &[], &["a.example", "127.0.0.1"]),
         ];
         for (patterns, matching, others) in rows {
             let set = set(patterns);
-            let found = |text: &str| set.matching(Authority::parse(text.as_bytes()).unwrap(), Port::HTTP).is_some();
+            let found = |text: &str| {
+                set.matching(Authority::parse(text.as_bytes()).unwrap(), Port::HTTP)
+                    .is_some()
+            };
             for text in *matching {
                 assert!(found(text), "{patterns:?} matches {text}");
             }
@@ -469,7 +525,11 @@ mod tests {
         ];
         for (earlier, later, covered) in rows {
             let later_pattern = HostPattern::parse(later).unwrap();
-            assert_eq!(set(&[earlier]).covering(&later_pattern).is_some(), *covered, "{earlier} {later}");
+            assert_eq!(
+                set(&[earlier]).covering(&later_pattern).is_some(),
+                *covered,
+                "{earlier} {later}"
+            );
             assert!(!covered || later_pattern.overlaps(&HostPattern::parse(earlier).unwrap()));
         }
     }

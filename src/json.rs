@@ -29,7 +29,11 @@ pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
     let mut reader = Reader { text, at: 0 };
     let node = reader.value(0)?;
     reader.skip_white_space();
-    if reader.at == text.len() { Ok(node) } else { Err(reader.expected("the end")) }
+    if reader.at == text.len() {
+        Ok(node)
+    } else {
+        Err(reader.expected("the end"))
+    }
 }
 
 struct Reader<'a> {
@@ -71,7 +75,10 @@ impl Reader<'_> {
             let key = self.string()?;
             let key_span = start..self.at;
             if !keys.insert(key.clone()) {
-                return Err(JsonError { kind: JsonErrorKind::DuplicateKey(key), span: key_span });
+                return Err(JsonError {
+                    kind: JsonErrorKind::DuplicateKey(key),
+                    span: key_span,
+                });
             }
             self.skip_white_space();
             if !self.take(":") {
@@ -113,7 +120,10 @@ impl Reader<'_> {
         let start = self.at;
         self.at = self.at.saturating_add(1);
         if depth >= MAX_DEPTH {
-            return Err(JsonError { kind: JsonErrorKind::TooDeep, span: start..self.at });
+            return Err(JsonError {
+                kind: JsonErrorKind::TooDeep,
+                span: start..self.at,
+            });
         }
         Ok(depth.saturating_add(1))
     }
@@ -175,7 +185,9 @@ impl Reader<'_> {
 
     fn code_unit(&mut self) -> Option<u16> {
         let rest = self.rest().strip_prefix("\\u")?;
-        let digits = rest.get(..4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let digits = rest
+            .get(..4)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         let unit = u16::from_str_radix(digits, 16).ok()?;
         self.at = self.at.saturating_add(6);
         Some(unit)
@@ -185,8 +197,17 @@ impl Reader<'_> {
         let start = self.at;
         let _ = self.take("-");
         let integer = self.digits();
-        if integer == 0 || (integer > 1 && self.text.get(start..).is_some_and(|text| text.trim_start_matches('-').starts_with('0'))) {
-            return Err(JsonError { span: start..self.at, ..self.expected("a number") });
+        if integer == 0
+            || (integer > 1
+                && self
+                    .text
+                    .get(start..)
+                    .is_some_and(|text| text.trim_start_matches('-').starts_with('0')))
+        {
+            return Err(JsonError {
+                span: start..self.at,
+                ..self.expected("a number")
+            });
         }
         if self.take(".") && self.digits() == 0 {
             return Err(self.expected("a digit"));
@@ -207,14 +228,19 @@ impl Reader<'_> {
 
     fn digits(&mut self) -> usize {
         let rest = self.rest();
-        let count = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let count = rest
+            .bytes()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(rest.len());
         self.at = self.at.saturating_add(count);
         count
     }
 
     fn skip_white_space(&mut self) {
         let rest = self.rest();
-        let count = rest.bytes().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let count = rest
+            .bytes()
+            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         self.at = self.at.saturating_add(count.unwrap_or(rest.len()));
     }
 
@@ -236,7 +262,10 @@ impl Reader<'_> {
 
     fn expected(&self, what: &'static str) -> JsonError {
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
-        JsonError { kind: JsonErrorKind::Expected(what), span: self.at..self.at.saturating_add(length) }
+        JsonError {
+            kind: JsonErrorKind::Expected(what),
+            span: self.at..self.at.saturating_add(length),
+        }
     }
 }
 

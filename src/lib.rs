@@ -44,11 +44,14 @@ pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
 pub use policy::{
-    Case, CaseMismatch, ErrorCode, Lint, LintId, Mode, Policy, PolicyDocument, PolicyError, PolicyErrors, Position, json_schema,
+    Case, CaseMismatch, ErrorCode, Lint, LintId, Mode, Policy, PolicyDocument, PolicyError, PolicyErrors, Position,
+    json_schema,
 };
 pub use request::{
-    Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError, Timestamp, Version, pack,
+    Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError,
+    Timestamp, Version, pack,
 };
 pub use verdict::{
-    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Reason, ReportDocument, Unproved, Verdict, VerdictDocument,
+    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Reason, ReportDocument, Unproved,
+    Verdict, VerdictDocument,
 };

@@ -36,12 +36,21 @@ impl<'a> Origin<'a> {
         if input == b"null" {
             return Ok(Self::Null);
         }
-        let end = input.iter().take(40).position(|byte| *byte == b':').ok_or(OriginError::Scheme)?;
+        let end = input
+            .iter()
+            .take(40)
+            .position(|byte| *byte == b':')
+            .ok_or(OriginError::Scheme)?;
         let (scheme, rest) = input.split_at_checked(end).ok_or(OriginError::Scheme)?;
         let is_scheme = scheme.len() <= 32
             && scheme.first().is_some_and(u8::is_ascii_alphabetic)
-            && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        let authority = rest.strip_prefix(b"://").filter(|_| is_scheme).ok_or(OriginError::Scheme)?;
+            && scheme
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        let authority = rest
+            .strip_prefix(b"://")
+            .filter(|_| is_scheme)
+            .ok_or(OriginError::Scheme)?;
         let authority = Authority::parse(authority).map_err(OriginError::Authority)?;
         Ok(Self::Tuple { scheme, authority })
     }
@@ -58,9 +67,15 @@ pub enum OriginError {
 
 /// The port that an origin of the scheme means when it has none.
 fn default_port(scheme: &[u8]) -> Option<Port> {
-    if [&b"http"[..], b"ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    if [&b"http"[..], b"ws"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         Some(Port::HTTP)
-    } else if [&b"https"[..], b"wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    } else if [&b"https"[..], b"wss"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         Some(Port::HTTPS)
     } else {
         None
@@ -82,7 +97,10 @@ impl Default for Origins {
     fn default() -> Self {
         Self {
             is_checked: true,
-            allow: OriginSet { allows_self: true, ..OriginSet::default() },
+            allow: OriginSet {
+                allows_self: true,
+                ..OriginSet::default()
+            },
             fetch_site: vec!["same-origin", "none"],
             navigate: true,
             allows_absent: true,
@@ -130,11 +148,12 @@ impl Origins {
         effective: Option<EffectiveAuthority<'_>>,
     ) -> Result<OriginPass, Failure<'a>> {
         let origin = Origin::parse(value).map_err(|_| {
-            Failure::new(Reason::OriginMalformed, Detail::quoting("origin ", value, " is malformed"))
+            Failure::new(
+                Reason::OriginMalformed,
+                Detail::quoting("origin ", value, " is malformed"),
+            )
         })?;
-        if self.allow.allows_self
-            && effective.is_some_and(|effective| is_own_origin(origin, effective))
-        {
+        if self.allow.allows_self && effective.is_some_and(|effective| is_own_origin(origin, effective)) {
             return Ok(OriginPass::OwnOrigin);
         }
         if self.allow.contains(origin) {
@@ -144,11 +163,7 @@ impl Origins {
         Err(Failure::new(Reason::OriginNotAllowed, detail).by("origins.allow"))
     }
 
-    fn judge_fetch_site<'a>(
-        &self,
-        site: &'a [u8],
-        head: &Head<'a>,
-    ) -> Result<OriginPass, Failure<'a>> {
+    fn judge_fetch_site<'a>(&self, site: &'a [u8], head: &Head<'a>) -> Result<OriginPass, Failure<'a>> {
         if self.fetch_site.iter().any(|allowed| allowed.as_bytes() == site) {
             return Ok(OriginPass::FetchSite);
         }
@@ -166,10 +181,13 @@ impl Origins {
 
 /// The origin of the authority under its effective scheme; on a plain connection also under https, since TLS may have ended before us.
 fn is_own_origin(origin: Origin<'_>, effective: EffectiveAuthority<'_>) -> bool {
-    let Origin::Tuple { scheme, authority } = origin else { return false };
-    let Some(scheme) = Scheme::parse(scheme) else { return false };
-    let is_under = scheme == effective.scheme
-        || (scheme == Scheme::Https && effective.scheme == Scheme::Http);
+    let Origin::Tuple { scheme, authority } = origin else {
+        return false;
+    };
+    let Some(scheme) = Scheme::parse(scheme) else {
+        return false;
+    };
+    let is_under = scheme == effective.scheme || (scheme == Scheme::Https && effective.scheme == Scheme::Http);
     is_under && authority.same(effective.authority, scheme)
 }
 
@@ -210,7 +228,9 @@ impl OriginSet {
     }
 
     fn contains(&self, origin: Origin<'_>) -> bool {
-        let Origin::Tuple { scheme, authority } = origin else { return self.allows_null };
+        let Origin::Tuple { scheme, authority } = origin else {
+            return self.allows_null;
+        };
         let entries = match authority.host() {
             Host::Name(name) => self.names.get(name.lower().as_bytes()),
             Host::Ipv4(address) => self.addresses.get(&IpAddr::V4(address)),
@@ -218,9 +238,9 @@ impl OriginSet {
         };
         let port = authority.port().or_else(|| default_port(scheme));
         entries.is_some_and(|entries| {
-            entries.iter().any(|(listed, listed_port)| {
-                listed.eq_ignore_ascii_case(scheme) && *listed_port == port
-            })
+            entries
+                .iter()
+                .any(|(listed, listed_port)| listed.eq_ignore_ascii_case(scheme) && *listed_port == port)
         })
     }
 }
@@ -232,15 +252,35 @@ mod tests {
     #[test]
     fn origins_parse_strictly() {
         for text in [
-            "null", "http://a.example", "HTTPS://A.example:8443", "http://[::1]:3000", "chrome-extension://abcdefgh",
-            "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc", "vscode-webview://a", "http://127.0.0.1",
+            "null",
+            "http://a.example",
+            "HTTPS://A.example:8443",
+            "http://[::1]:3000",
+            "chrome-extension://abcdefgh",
+            "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+            "vscode-webview://a",
+            "http://127.0.0.1",
         ] {
             assert!(Origin::parse(text.as_bytes()).is_ok(), "{text}");
         }
         for text in [
-            "", "Null", "a.example", "http://", "http:///", "http://a.example/", "http://a.example,http://b.example",
-            "http://a.example http://b.example", "http://u@a.example", "://a.example", "1http://a.example", "http:/a.example",
-            "http://a.example:0", "http://127.1", "http://a.example?x", "file://", "http://a_b/",
+            "",
+            "Null",
+            "a.example",
+            "http://",
+            "http:///",
+            "http://a.example/",
+            "http://a.example,http://b.example",
+            "http://a.example http://b.example",
+            "http://u@a.example",
+            "://a.example",
+            "1http://a.example",
+            "http:/a.example",
+            "http://a.example:0",
+            "http://127.1",
+            "http://a.example?x",
+            "file://",
+            "http://a_b/",
         ] {
             assert!(Origin::parse(text.as_bytes()).is_err(), "{text}");
         }
@@ -249,15 +289,33 @@ mod tests {
     #[test]
     fn listed_origins_are_compared_by_value() {
         let mut set = OriginSet::default();
-        for text in ["https://a.example", "http://[0::1]:3000", "app://b.example", "https://a.example:8443"] {
+        for text in [
+            "https://a.example",
+            "http://[0::1]:3000",
+            "app://b.example",
+            "https://a.example:8443",
+        ] {
             assert_eq!(set.insert(text), Ok(true), "{text}");
         }
         assert_eq!(set.insert("HTTPS://A.example:443"), Ok(false));
         let contains = |text: &str| set.contains(Origin::parse(text.as_bytes()).unwrap());
-        for text in ["https://a.example:443", "https://A.EXAMPLE.", "http://[::1]:3000", "APP://b.example", "https://a.example:8443"] {
+        for text in [
+            "https://a.example:443",
+            "https://A.EXAMPLE.",
+            "http://[::1]:3000",
+            "APP://b.example",
+            "https://a.example:8443",
+        ] {
             assert!(contains(text), "{text}");
         }
-        for text in ["http://a.example", "https://b.a.example", "http://[::1]", "app://b.example:1", "null", "wss://a.example"] {
+        for text in [
+            "http://a.example",
+            "https://b.a.example",
+            "http://[::1]",
+            "app://b.example:1",
+            "null",
+            "wss://a.example",
+        ] {
             assert!(!contains(text), "{text}");
         }
     }
@@ -265,7 +323,10 @@ mod tests {
     #[test]
     fn own_origin_follows_the_effective_scheme() {
         let own = |origin: &str, authority: &str, scheme| {
-            let effective = EffectiveAuthority { authority: Authority::parse(authority.as_bytes()).unwrap(), scheme };
+            let effective = EffectiveAuthority {
+                authority: Authority::parse(authority.as_bytes()).unwrap(),
+                scheme,
+            };
             is_own_origin(Origin::parse(origin.as_bytes()).unwrap(), effective)
         };
         use Scheme::{Http, Https};

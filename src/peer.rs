@@ -51,13 +51,19 @@ pub(crate) enum PeerPattern {
 
 impl PeerPattern {
     pub(crate) fn parse(text: &str) -> Result<Self, NetworkError> {
-        if text == "unix" { Ok(Self::Unix) } else { Network::parse(text).map(Self::Network) }
+        if text == "unix" {
+            Ok(Self::Unix)
+        } else {
+            Network::parse(text).map(Self::Network)
+        }
     }
 
     /// What to write instead of a network that no peer is in, since peers are unmapped.
     pub(crate) fn never_matches(self) -> Option<String> {
         let Self::Network(network) = self else { return None };
-        let IpAddr::V6(address) = network.address() else { return None };
+        let IpAddr::V6(address) = network.address() else {
+            return None;
+        };
         let prefix = network.prefix().checked_sub(96)?;
         address.to_ipv4_mapped().map(|address| format!("{address}/{prefix}"))
     }

@@ -118,7 +118,10 @@ impl WasmPolicy {
         let compiled = document.and_then(|mut document| {
             let added = document.allow_hosts(hosts.iter().map(String::as_str), source)?;
             let added_hosts = added.into_iter().map(str::to_owned).collect();
-            Ok(Self { policy: document.compile()?, added_hosts })
+            Ok(Self {
+                policy: document.compile()?,
+                added_hosts,
+            })
         });
         compiled.map_err(|errors| policy_error(&errors))
     }
@@ -139,7 +142,11 @@ impl WasmGuard {
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(policy: &WasmPolicy) -> Self {
-        Self { guard: Guard::new(policy.policy.clone()), buffer: Vec::new(), length: 0 }
+        Self {
+            guard: Guard::new(policy.policy.clone()),
+            buffer: Vec::new(),
+            length: 0,
+        }
     }
 
     /// Makes the buffer at least `length` bytes long, keeps what is in it, and says where it lies. It never shrinks.
@@ -193,7 +200,8 @@ impl WasmGuard {
     }
 
     fn judged(&self) -> Result<Verdict<'_>, JsValue> {
-        self.judge().map_err(|error| coded(&error.to_string(), "HOSTBOUND_REQUEST").into())
+        self.judge()
+            .map_err(|error| coded(&error.to_string(), "HOSTBOUND_REQUEST").into())
     }
 }
 
@@ -240,5 +248,7 @@ fn set(error: &Error, key: &str, value: &JsValue) {
 /// As a JS value; nothing is null, never undefined.
 fn object(value: &impl Serialize) -> JsValue {
     // Strings, numbers, lists and nulls only: serializing them cannot fail.
-    value.serialize(&Serializer::new().serialize_missing_as_null(true)).unwrap_or(JsValue::NULL)
+    value
+        .serialize(&Serializer::new().serialize_missing_as_null(true))
+        .unwrap_or(JsValue::NULL)
 }

@@ -24,7 +24,9 @@ fn reason(guard: &Guard, method: &[u8], target: &[u8], fields: &[(&[u8], &[u8])]
         peer: Peer::Unknown,
     };
     let start = Instant::now();
-    let Inspection::Decided(verdict) = guard.inspect(&request, None) else { unreachable!() };
+    let Inspection::Decided(verdict) = guard.inspect(&request, None) else {
+        unreachable!()
+    };
     let document = verdict.document(None);
     assert!(start.elapsed() < BOUND);
     assert!(document.to_json().len() < 2_000);
@@ -43,10 +45,18 @@ fn every_byte_anywhere() {
         let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let name = [b'x', byte];
         let want = (!is_token).then_some(Reason::RequestMalformed);
-        assert_eq!(reason(&guard, b"GET", b"/", &[host, (&name, b"v")]), want, "name {byte:#x}");
+        assert_eq!(
+            reason(&guard, b"GET", b"/", &[host, (&name, b"v")]),
+            want,
+            "name {byte:#x}"
+        );
 
         let want = matches!(byte, b'\r' | b'\n' | 0).then_some(Reason::RequestMalformed);
-        assert_eq!(reason(&guard, b"GET", b"/", &[host, (b"x", &[byte])]), want, "value {byte:#x}");
+        assert_eq!(
+            reason(&guard, b"GET", b"/", &[host, (b"x", &[byte])]),
+            want,
+            "value {byte:#x}"
+        );
 
         let found = reason(&guard, b"GET", &[b'/', byte], &[host]);
         let want = match byte {
@@ -76,20 +86,51 @@ fn huge_heads_are_denied() {
     let guard = guard(ROUTED);
     let host: (&[u8], &[u8]) = (b"Host", b"a.example");
     let megabyte = vec![b'a'; 1 << 20];
-    assert_eq!(reason(&guard, b"GET", b"/", &[(b"Host", &megabyte)]), Some(Reason::RequestMalformed));
-    assert_eq!(reason(&guard, b"GET", b"/", &[host, (&megabyte, b"")]), Some(Reason::RequestMalformed));
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[(b"Host", &megabyte)]),
+        Some(Reason::RequestMalformed)
+    );
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[host, (&megabyte, b"")]),
+        Some(Reason::RequestMalformed)
+    );
     assert_eq!(reason(&guard, &megabyte, b"/", &[host]), Some(Reason::RequestMalformed));
-    assert_eq!(reason(&guard, b"GET", &[b"/", &megabyte[..]].concat(), &[host]), Some(Reason::RequestMalformed));
-    assert_eq!(reason(&guard, b"GET", b"/", &vec![host; 100_000]), Some(Reason::RequestMalformed));
+    assert_eq!(
+        reason(&guard, b"GET", &[b"/", &megabyte[..]].concat(), &[host]),
+        Some(Reason::RequestMalformed)
+    );
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &vec![host; 100_000]),
+        Some(Reason::RequestMalformed)
+    );
     // As long as is allowed.
     let quarter = vec![b'.'; 250_000];
-    assert_eq!(reason(&guard, b"GET", b"/", &[(b"Host", &quarter)]), Some(Reason::HostMalformed));
-    assert_eq!(reason(&guard, b"GET", b"/", &[(b"Host", &vec![b','; 250_000])]), Some(Reason::HostDuplicate));
-    assert_eq!(reason(&guard, b"GET", b"/", &[host, (b"Origin", &quarter)]), Some(Reason::OriginMalformed));
-    let names: Vec<_> = (0..900).map(|index| format!("sec-fetch-{index}").into_bytes()).collect();
-    let fields: Vec<(&[u8], &[u8])> = std::iter::once(host).chain(names.iter().map(|name| (&name[..], &b"x"[..]))).collect();
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[(b"Host", &quarter)]),
+        Some(Reason::HostMalformed)
+    );
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[(b"Host", &vec![b','; 250_000])]),
+        Some(Reason::HostDuplicate)
+    );
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[host, (b"Origin", &quarter)]),
+        Some(Reason::OriginMalformed)
+    );
+    let names: Vec<_> = (0..900)
+        .map(|index| format!("sec-fetch-{index}").into_bytes())
+        .collect();
+    let fields: Vec<(&[u8], &[u8])> = std::iter::once(host)
+        .chain(names.iter().map(|name| (&name[..], &b"x"[..])))
+        .collect();
     assert_eq!(reason(&guard, b"GET", b"/", &fields), Some(Reason::RequestMalformed));
-    for path in ["/a".repeat(8_000), "/".repeat(16_000), "/%25".repeat(4_000), "%2525".repeat(3_000), "/;".repeat(8_000)] {
+    for path in [
+        "/a".repeat(8_000),
+        "/".repeat(16_000),
+        "/%25".repeat(4_000),
+        "%2525".repeat(3_000),
+        "/;".repeat(8_000),
+    ] {
         let target = format!("/{path}");
         let _ = reason(&guard, b"GET", target.as_bytes(), &[host]);
     }
@@ -99,17 +140,36 @@ fn huge_heads_are_denied() {
 fn ten_thousand_patterns_and_routes() {
     let start = Instant::now();
     let names: Vec<_> = (0..10_000).map(|index| format!("\"n{index}.example\"")).collect();
-    let routes: String = (0..10_000).map(|index| format!("[[routes]]\npath = \"/r{index}/*/**\"\nrequire = []\n")).collect();
-    let peers: Vec<_> = (0..10_000).map(|index| format!("\"10.{}.{}.0/24\"", index / 256, index % 256)).collect();
-    let policy = format!("version = 1\n[hosts]\nallow = [{}]\n[peers]\nallow = [{}]\n{routes}", names.join(","), peers.join(","));
+    let routes: String = (0..10_000)
+        .map(|index| format!("[[routes]]\npath = \"/r{index}/*/**\"\nrequire = []\n"))
+        .collect();
+    let peers: Vec<_> = (0..10_000)
+        .map(|index| format!("\"10.{}.{}.0/24\"", index / 256, index % 256))
+        .collect();
+    let policy = format!(
+        "version = 1\n[hosts]\nallow = [{}]\n[peers]\nallow = [{}]\n{routes}",
+        names.join(","),
+        peers.join(",")
+    );
     let document = PolicyDocument::from_toml(&policy, "large.toml").unwrap();
     let policy = document.compile().unwrap();
     let _ = document.lint(&|_| false);
-    assert_eq!(Policy::from_json(&document.to_compiled_json(), "large.json").unwrap().digest(), policy.digest());
+    assert_eq!(
+        Policy::from_json(&document.to_compiled_json(), "large.json")
+            .unwrap()
+            .digest(),
+        policy.digest()
+    );
     assert!(start.elapsed() < BOUND * 3, "{:?}", start.elapsed());
     let guard = Guard::new(policy);
-    assert_eq!(reason(&guard, b"GET", b"/", &[(b"Host", b"n10000.example")]), Some(Reason::HostNotAllowed));
-    assert_eq!(reason(&guard, b"GET", b"/", &[(b"Host", b"N9999.example.")]), Some(Reason::PeerNotAllowed));
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[(b"Host", b"n10000.example")]),
+        Some(Reason::HostNotAllowed)
+    );
+    assert_eq!(
+        reason(&guard, b"GET", b"/", &[(b"Host", b"N9999.example.")]),
+        Some(Reason::PeerNotAllowed)
+    );
 }
 
 #[test]
@@ -118,9 +178,18 @@ fn many_mistakes_are_found_in_time() {
     let same: Vec<_> = (0..10_000).map(|_| "\"a.example\"").collect();
     for policy in [
         format!("version = 1\n[hosts]\nallow = [{}]\n", same.join(",")),
-        format!("version = 1\n[hosts]\nallow = [{}]\n", same.join(",").replace("a.example", "*")),
-        format!("{SMALL}[peers]\nallow = [{}]\n", same.join(",").replace("a.example", "::1")),
-        format!("{SMALL}[origins]\nallow = [{}]\n", same.join(",").replace("a.example", "https://a.example")),
+        format!(
+            "version = 1\n[hosts]\nallow = [{}]\n",
+            same.join(",").replace("a.example", "*")
+        ),
+        format!(
+            "{SMALL}[peers]\nallow = [{}]\n",
+            same.join(",").replace("a.example", "::1")
+        ),
+        format!(
+            "{SMALL}[origins]\nallow = [{}]\n",
+            same.join(",").replace("a.example", "https://a.example")
+        ),
         format!("{SMALL}{}", "[[routes]]\npath = \"/**\"\nrequire = []\n".repeat(10_000)),
         format!("{SMALL}x = {}1{}\n", "[".repeat(50), "]".repeat(50)),
     ] {

@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
-mod common;
 #[path = "../fuzz/targets.rs"]
 mod targets;
 
 use std::path::Path;
 
-use common::vectors;
+use hostbound_vectors as vectors;
 
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -46,7 +45,11 @@ fn vectors_as_seeds() {
         for case in &file.cases {
             targets::request(case.request.to_string().as_bytes());
             targets::policy(case.policy.to_string().as_bytes());
-            let latin1 = |text: &str| text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect::<Vec<_>>();
+            let latin1 = |text: &str| {
+                text.chars()
+                    .map(|c| u8::try_from(c).unwrap_or(b'?'))
+                    .collect::<Vec<_>>()
+            };
             targets::route(&latin1(case.request["target"].as_str().unwrap()));
             for header in case.request["headers"].as_array().unwrap() {
                 targets::authority(&latin1(header[1].as_str().unwrap_or_default()));

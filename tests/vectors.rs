@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use common::vectors::{self, Case};
 use hostbound::{Check, Guard, Reason, RequestDocument};
+use hostbound_vectors::{self as vectors, Case};
 use serde_json::{Value, json};
 
 /// Every case gives the verdict it wants, in every field but `detail`, `id` and `policy`.
@@ -120,9 +118,20 @@ fn every_field_case_has_vectors() {
     let mut flagged = BTreeMap::<u32, BTreeSet<String>>::new();
     for file in vectors::load() {
         for case in &file.cases {
-            for number in case.flags.iter().filter_map(|flag| flag.strip_prefix("case-")?.parse().ok()) {
-                let decision = if case.want["decision"] == json!("allow") { "A" } else { "D" };
-                flagged.entry(number).or_default().insert(format!("{} {decision}", case.id));
+            for number in case
+                .flags
+                .iter()
+                .filter_map(|flag| flag.strip_prefix("case-")?.parse().ok())
+            {
+                let decision = if case.want["decision"] == json!("allow") {
+                    "A"
+                } else {
+                    "D"
+                };
+                flagged
+                    .entry(number)
+                    .or_default()
+                    .insert(format!("{} {decision}", case.id));
             }
         }
     }
@@ -130,7 +139,14 @@ fn every_field_case_has_vectors() {
     let rows = page.lines().filter_map(|line| {
         let cells: Vec<_> = line.trim_matches('|').split(" | ").collect();
         let number = cells.first()?.trim().parse::<u32>().ok()?;
-        Some((number, cells.last()?.split(',').map(|id| id.trim().to_owned()).collect::<BTreeSet<_>>()))
+        Some((
+            number,
+            cells
+                .last()?
+                .split(',')
+                .map(|id| id.trim().to_owned())
+                .collect::<BTreeSet<_>>(),
+        ))
     });
     let rows: BTreeMap<_, _> = rows.collect();
     assert_eq!(rows, flagged);

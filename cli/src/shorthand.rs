@@ -91,13 +91,9 @@ impl Shorthand {
             "peer": self.peer,
         });
         // Only the peer can be wrong; the rest is bytes, which the engine judges.
-        RequestDocument::from_json(document.to_string().as_bytes()).map_err(|error| {
-            error
-                .to_string()
-                .split(" at line ")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
+        RequestDocument::from_json(document.to_string().as_bytes()).map_err(|_| {
+            let peer = self.peer.as_deref().unwrap_or_default();
+            format!("--peer `{peer}` is no address; write one without port and zone, or `unix`")
         })
     }
 }

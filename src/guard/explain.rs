@@ -60,7 +60,12 @@ impl Guard {
         let mut has_failed = false;
         for check in Check::ALL {
             if check != Check::Request && trial.head.is_none() {
-                steps.push(self.step(check, Outcome::Skip, None, "not judged: there is no request to judge".into()));
+                steps.push(self.step(
+                    check,
+                    Outcome::Skip,
+                    None,
+                    "not judged: there is no request to judge".into(),
+                ));
                 continue;
             }
             match trial.run(check) {
@@ -75,17 +80,32 @@ impl Guard {
                 Err(failure) => {
                     let rule = failure.rule().map(Into::into);
                     let step = self.step(check, Outcome::Fail, rule, failure.detail().to_string());
-                    steps.push(Step { reason: Some(failure.reason()), decides: !has_failed, ..step });
+                    steps.push(Step {
+                        reason: Some(failure.reason()),
+                        decides: !has_failed,
+                        ..step
+                    });
                     has_failed = true;
                 }
             }
         }
-        Explanation { verdict: verdict.document(document.id.as_deref()), steps }
+        Explanation {
+            verdict: verdict.document(document.id.as_deref()),
+            steps,
+        }
     }
 
     fn step(&self, check: Check, outcome: Outcome, rule: Option<String>, note: String) -> Step {
         let place = rule.as_ref().and_then(|rule| self.policy.place_of(rule));
-        Step { check, outcome, reason: None, rule, place, note, decides: false }
+        Step {
+            check,
+            outcome,
+            reason: None,
+            rule,
+            place,
+            note,
+            decides: false,
+        }
     }
 
     fn describe(&self, pass: Pass, trial: &Trial<'_>) -> (Option<String>, String) {
@@ -94,9 +114,10 @@ impl Guard {
             Pass::Skipped(why) => (None, why.into()),
             Pass::Request => (None, "well-formed, within the limits".into()),
             Pass::Host { entry } => (Some(format!("hosts.allow[{entry}]")), format!("host is {}", host())),
-            Pass::Forwarded { entry } => {
-                (Some(format!("hosts.allow[{entry}]")), format!("forwarded host of a trusted proxy is {}", host()))
-            }
+            Pass::Forwarded { entry } => (
+                Some(format!("hosts.allow[{entry}]")),
+                format!("forwarded host of a trusted proxy is {}", host()),
+            ),
             Pass::Exempt { entry } => (
                 Some(format!("hosts.exempt[{entry}]")),
                 "not a host that is allowed, but an exempt path from an exempt peer".into(),
@@ -109,7 +130,10 @@ impl Guard {
                     OriginPass::OwnOrigin => ("origins.allow", "Origin is the host's own (`self`)"),
                     OriginPass::FetchSite => ("origins.fetch_site", "no Origin; Sec-Fetch-Site is listed"),
                     OriginPass::Navigation => ("origins.navigate", "no Origin; a plain link from elsewhere"),
-                    OriginPass::Absent => ("origins.absent", "neither Origin nor Sec-Fetch-Site: a program, not a page"),
+                    OriginPass::Absent => (
+                        "origins.absent",
+                        "neither Origin nor Sec-Fetch-Site: a program, not a page",
+                    ),
                 };
                 (Some(rule.into()), note.into())
             }

@@ -55,7 +55,11 @@ impl Case {
         for (field, expected) in &self.expect {
             let found = verdict.get(field).cloned().unwrap_or_default();
             if !is_part_of(expected, &found) {
-                mismatches.push(CaseMismatch { field: field.clone(), expected: expected.clone(), found });
+                mismatches.push(CaseMismatch {
+                    field: field.clone(),
+                    expected: expected.clone(),
+                    found,
+                });
             }
         }
         mismatches
@@ -82,8 +86,9 @@ pub(crate) fn to_json(node: &Node) -> Json {
         Value::Integer(value) => Json::from(*value),
         Value::OtherNumber(text) | Value::String(text) => Json::String(text.clone()),
         Value::List(items) => items.iter().map(to_json).collect(),
-        Value::Table(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), to_json(&entry.node))).collect()
-        }
+        Value::Table(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), to_json(&entry.node)))
+            .collect(),
     }
 }

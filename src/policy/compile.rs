@@ -29,12 +29,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn into_policy(
-        self,
-        digest: String,
-        file: String,
-        positions: HashMap<String, Position>,
-    ) -> Policy {
+    pub(crate) fn into_policy(self, digest: String, file: String, positions: HashMap<String, Position>) -> Policy {
         Policy {
             name: self.name,
             mode: self.mode,
@@ -86,9 +81,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let routes = document
             .get("routes")
             .map(|routes| self.routes(routes, &root.key("routes"), &allowed));
-        if let (Some(routes), Some(exempt)) =
-            (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt")))
-        {
+        if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
         let cases = document.get("cases").map_or(&[][..], Node::items);
@@ -100,7 +93,11 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let text = |key| document.get(key).and_then(Node::as_str);
         Parts {
             name: text("name").map(Into::into),
-            mode: if text("mode") == Some("report") { Mode::Report } else { Mode::Enforce },
+            mode: if text("mode") == Some("report") {
+                Mode::Report
+            } else {
+                Mode::Enforce
+            },
             explain_to_client: boolean(document, "explain_to_client", false),
             hosts,
             peers: peers.map(|peers| peers.set),
@@ -110,12 +107,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
         }
     }
 
-    fn hosts(
-        &mut self,
-        section: Option<&Node>,
-        path: &Path<'_>,
-        peers: Option<&PeerList>,
-    ) -> (Hosts, HostList) {
+    fn hosts(&mut self, section: Option<&Node>, path: &Path<'_>, peers: Option<&PeerList>) -> (Hosts, HostList) {
         let get = |key| section.and_then(|section| section.get(key));
         let allow = get("allow").map_or_else(HostList::default, |allow| {
             self.host_list(allow, &path.key("allow"), None)
@@ -130,9 +122,11 @@ impl<'r, 'a> Compiler<'r, 'a> {
             self.reachable(node, &trusted, peers, &path.key("trusted_proxies"));
         }
         let forwarded = get("forwarded").and_then(Node::as_str);
-        for (key, other) in
-            [("trusted_proxies", "forwarded"), ("forwarded", "trusted_proxies"), ("proxy_hosts", "forwarded")]
-        {
+        for (key, other) in [
+            ("trusted_proxies", "forwarded"),
+            ("forwarded", "trusted_proxies"),
+            ("proxy_hosts", "forwarded"),
+        ] {
             if let (Some(node), None) = (get(key), get(other)) {
                 let message = format!("`{key}` has no effect without `{other}`");
                 let fix = format!("add `{other}`, or remove `{key}`");
@@ -151,7 +145,9 @@ impl<'r, 'a> Compiler<'r, 'a> {
             }
         }
         let hosts = Hosts {
-            scheme: get("scheme").and_then(Node::as_str).and_then(|scheme| Scheme::parse(scheme.as_bytes())),
+            scheme: get("scheme")
+                .and_then(Node::as_str)
+                .and_then(|scheme| Scheme::parse(scheme.as_bytes())),
             denied_status: match get("denied_status").and_then(Node::as_integer) {
                 Some(403) => 403,
                 _ => 421,
@@ -175,8 +171,15 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let (text, from) = (entry.get("path")?, entry.get("from")?);
         let exempt = text.as_str()?.as_bytes();
         let path_path = path.key("path");
-        if !exempt.starts_with(b"/") || !exempt.iter().all(|byte| byte.is_ascii_graphic() && !b"?#*\\".contains(byte)) {
-            let message = format!("`{}` is no exact path of a request target", shortened(&text.offending()));
+        if !exempt.starts_with(b"/")
+            || !exempt
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() && !b"?#*\\".contains(byte))
+        {
+            let message = format!(
+                "`{}` is no exact path of a request target",
+                shortened(&text.offending())
+            );
             self.report
                 .error(ErrorCode::PathMalformed, &path_path, text.span.clone(), message)
                 .fix("write a path such as `/healthz`, without query and wildcards".into());
@@ -190,7 +193,10 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let from_path = path.key("from");
         let list = self.peers(from, &from_path);
         self.reachable(from, &list, peers, &from_path);
-        Some(Exempt { path: exempt.to_vec(), from: list.set })
+        Some(Exempt {
+            path: exempt.to_vec(),
+            from: list.set,
+        })
     }
 
     /// An exempt request has no authority and is a GET: it must find a route.
@@ -199,11 +205,20 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let (hosts_path, key) = (root.key("hosts"), "exempt");
         let exempt_path = hosts_path.key(key);
         for (index, (exempt, entry)) in hosts.exempt.iter().zip(section.items()).enumerate() {
-            let selector = Selector { method: b"GET", authority: None, default_port: Port::HTTP };
+            let selector = Selector {
+                method: b"GET",
+                authority: None,
+                default_port: Port::HTTP,
+            };
             if let Err(failure) = routes.judge(&exempt.path, selector) {
                 let message = format!("the exemption can never matter: {}", failure.detail());
                 self.report
-                    .error(ErrorCode::EntryNeverMatches, &exempt_path.index(index), entry.span.clone(), message)
+                    .error(
+                        ErrorCode::EntryNeverMatches,
+                        &exempt_path.index(index),
+                        entry.span.clone(),
+                        message,
+                    )
                     .fix("add a route for the path, without `hosts`".into());
             }
         }
@@ -223,7 +238,11 @@ impl<'r, 'a> Compiler<'r, 'a> {
             };
             let by = match before.and_then(|before| before.covering(&pattern)) {
                 Some(index) => Some(format!("hosts.allow[{index}]")),
-                None => hosts.set.insert(&pattern).err().map(|index| format!("entry {index} of this list")),
+                None => hosts
+                    .set
+                    .insert(&pattern)
+                    .err()
+                    .map(|index| format!("entry {index} of this list")),
             };
             match by {
                 Some(by) => self.covered(item, &path, &by),
@@ -242,7 +261,9 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let fix = match (error.fix(), error) {
             (Some(fix), _) => format!("write `{fix}`"),
             (None, HostPatternError::TooWide) => "list the names that the service answers as".into(),
-            (None, HostPatternError::WildcardPlace) => "write `*.name` for one more label or `**.name` for any number".into(),
+            (None, HostPatternError::WildcardPlace) => {
+                "write `*.name` for one more label or `**.name` for any number".into()
+            }
             (None, _) => "write a host without scheme and path, such as `api.example.com` or `[::1]:8443`".into(),
         };
         let message = format!("`{}` {error}", shortened(&item.offending()));
@@ -258,7 +279,8 @@ impl<'r, 'a> Compiler<'r, 'a> {
             match PeerPattern::parse(text) {
                 Ok(pattern) => match pattern.never_matches() {
                     Some(fix) => {
-                        let message = format!("`{quoted}` is IPv4-mapped, and peers are unmapped before they are compared");
+                        let message =
+                            format!("`{quoted}` is IPv4-mapped, and peers are unmapped before they are compared");
                         self.report
                             .error(ErrorCode::EntryNeverMatches, &path, item.span.clone(), message)
                             .fix(format!("write `{fix}`"));
@@ -274,7 +296,12 @@ impl<'r, 'a> Compiler<'r, 'a> {
                         _ => "write an address, a network such as `10.0.0.0/8`, or `unix`".into(),
                     };
                     self.report
-                        .error(ErrorCode::NetworkMalformed, &path, item.span.clone(), format!("`{quoted}` {error}"))
+                        .error(
+                            ErrorCode::NetworkMalformed,
+                            &path,
+                            item.span.clone(),
+                            format!("`{quoted}` {error}"),
+                        )
                         .fix(fix);
                 }
             }
@@ -290,9 +317,17 @@ impl<'r, 'a> Compiler<'r, 'a> {
         }
         for (index, (pattern, item)) in peers.patterns.iter().zip(list.items()).enumerate() {
             if !allowed.patterns.iter().any(|other| other.overlaps(*pattern)) {
-                let message = format!("`{}` is denied by peers.allow before this is read", shortened(&item.offending()));
+                let message = format!(
+                    "`{}` is denied by peers.allow before this is read",
+                    shortened(&item.offending())
+                );
                 self.report
-                    .error(ErrorCode::EntryNeverMatches, &path.index(index), item.span.clone(), message)
+                    .error(
+                        ErrorCode::EntryNeverMatches,
+                        &path.index(index),
+                        item.span.clone(),
+                        message,
+                    )
                     .fix("add it to peers.allow, or remove it here".into());
             }
         }
@@ -306,7 +341,12 @@ impl<'r, 'a> Compiler<'r, 'a> {
             for entry in section.entries().iter().filter(|entry| entry.key != "check") {
                 let message = format!("`{}` has no effect with `check = \"off\"`", entry.key);
                 self.report
-                    .error(ErrorCode::EntryNeverMatches, &path.key(&entry.key), entry.node.span.clone(), message)
+                    .error(
+                        ErrorCode::EntryNeverMatches,
+                        &path.key(&entry.key),
+                        entry.node.span.clone(),
+                        message,
+                    )
                     .fix("remove it, or switch the check on".into());
             }
         }
@@ -337,11 +377,19 @@ impl<'r, 'a> Compiler<'r, 'a> {
                 Err(_) => {
                     let message = format!("`{}` is no origin", shortened(text));
                     let fix = origin_fix(text).map_or_else(
-                        || "write `self`, `null`, or scheme, host and port as in `https://app.example.com:8443`".to_owned(),
+                        || {
+                            "write `self`, `null`, or scheme, host and port as in `https://app.example.com:8443`"
+                                .to_owned()
+                        },
                         |fix| format!("write `{fix}`"),
                     );
                     self.report
-                        .error(ErrorCode::OriginMalformed, &path.index(index), item.span.clone(), message)
+                        .error(
+                            ErrorCode::OriginMalformed,
+                            &path.index(index),
+                            item.span.clone(),
+                            message,
+                        )
                         .fix(fix);
                 }
             }
@@ -367,19 +415,31 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let mut shadows = Shadows::default();
         for (index, entry) in list.items().iter().enumerate() {
             let path = path.index(index);
-            let Some(route) = self.route(entry, &path, allowed) else { continue };
+            let Some(route) = self.route(entry, &path, allowed) else {
+                continue;
+            };
             let mut error = |code, key: &str, message, fix: &str| {
                 let span = entry.get(key).map_or(entry.span.clone(), |node| node.span.clone());
-                self.report.error(code, &path.key(key), span, message).fix(fix.to_owned());
+                self.report
+                    .error(code, &path.key(key), span, message)
+                    .fix(fix.to_owned());
             };
             if let Some(earlier) = names.insert(route.route.name.clone(), index) {
                 let key = if entry.get("name").is_some() { "name" } else { "path" };
-                let message = format!("routes[{earlier}] has the name `{}` already", shortened(&route.route.name));
+                let message = format!(
+                    "routes[{earlier}] has the name `{}` already",
+                    shortened(&route.route.name)
+                );
                 error(ErrorCode::NameDuplicate, key, message, "give this route a `name`");
             }
             if let Some(earlier) = shadows.insert(index, &route.route, &route.host_patterns) {
                 let message = format!("routes[{earlier}] already matches every request that this route matches");
-                error(ErrorCode::EntryCovered, "path", message, "move this route before that one, or remove it");
+                error(
+                    ErrorCode::EntryCovered,
+                    "path",
+                    message,
+                    "move this route before that one, or remove it",
+                );
             }
             routes.push(route.route);
         }
@@ -407,7 +467,12 @@ impl<'r, 'a> Compiler<'r, 'a> {
                 if !is_reachable {
                     let message = format!("`{}` is in no entry of hosts.allow", shortened(&item.offending()));
                     self.report
-                        .error(ErrorCode::EntryNeverMatches, &hosts_path.index(index), item.span.clone(), message)
+                        .error(
+                            ErrorCode::EntryNeverMatches,
+                            &hosts_path.index(index),
+                            item.span.clone(),
+                            message,
+                        )
                         .fix("add it to hosts.allow, or remove it here".into());
                 }
             }
@@ -420,15 +485,28 @@ impl<'r, 'a> Compiler<'r, 'a> {
         if let Some(requirements) = entry.get("require") {
             let path = path.key("require");
             for (index, item) in requirements.items().iter().enumerate() {
-                let message = format!("`{}` names a section that this policy does not have", shortened(&item.offending()));
+                let message = format!(
+                    "`{}` names a section that this policy does not have",
+                    shortened(&item.offending())
+                );
                 self.report
-                    .error(ErrorCode::ReferenceUnknown, &path.index(index), item.span.clone(), message)
+                    .error(
+                        ErrorCode::ReferenceUnknown,
+                        &path.index(index),
+                        item.span.clone(),
+                        message,
+                    )
                     .fix("write `[]`: this version judges host, peer and origin, no signatures or tokens".into());
             }
         }
         let name = entry.get("name").unwrap_or(text).as_str()?.to_owned();
         let (set, host_patterns) = hosts.map_or((None, Vec::new()), |hosts| (Some(hosts.set), hosts.patterns));
-        let route = Route { name, path: pattern, methods, hosts: set };
+        let route = Route {
+            name,
+            path: pattern,
+            methods,
+            hosts: set,
+        };
         Some(CompiledRoute { route, host_patterns })
     }
 
@@ -438,16 +516,30 @@ impl<'r, 'a> Compiler<'r, 'a> {
             let method = item.as_str().unwrap_or_default();
             let quoted = shortened(method);
             let mut error = |code, message, fix: &str| {
-                self.report.error(code, &path.index(index), item.span.clone(), message).fix(fix.to_owned());
+                self.report
+                    .error(code, &path.index(index), item.span.clone(), message)
+                    .fix(fix.to_owned());
             };
             if !is_method(method.as_bytes()) {
                 let fix = format!("write `{}`", method.to_ascii_uppercase());
-                let fix = if is_method(method.to_ascii_uppercase().as_bytes()) { &fix } else { "write a method such as `POST`" };
+                let fix = if is_method(method.to_ascii_uppercase().as_bytes()) {
+                    &fix
+                } else {
+                    "write a method such as `POST`"
+                };
                 error(ErrorCode::MethodMalformed, format!("`{quoted}` is no method"), fix);
             } else if matches!(method, "TRACE" | "CONNECT") {
-                error(ErrorCode::EntryNeverMatches, format!("`{quoted}` is refused in every request"), "remove it; a WebSocket over HTTP/2 counts as GET");
+                error(
+                    ErrorCode::EntryNeverMatches,
+                    format!("`{quoted}` is refused in every request"),
+                    "remove it; a WebSocket over HTTP/2 counts as GET",
+                );
             } else if methods.iter().any(|earlier| &**earlier == method.as_bytes()) {
-                self.covered(item, &path.index(index), "an earlier entry of this list, GET including HEAD");
+                self.covered(
+                    item,
+                    &path.index(index),
+                    "an earlier entry of this list, GET including HEAD",
+                );
             } else {
                 methods.push(method.as_bytes().into());
                 if method == "GET" && !methods.iter().any(|earlier| &**earlier == b"HEAD") {
@@ -470,15 +562,28 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let expect_path = path.key("expect");
         for entry in expect.entries() {
             if !EXPECTATIONS.contains(&entry.key.as_str()) {
-                let message = format!("`{}` is no field of a verdict that a case can expect", shortened(&entry.key));
+                let message = format!(
+                    "`{}` is no field of a verdict that a case can expect",
+                    shortened(&entry.key)
+                );
                 self.report
-                    .error(ErrorCode::CaseMalformed, &expect_path.key(&entry.key), entry.key_span.clone(), message)
+                    .error(
+                        ErrorCode::CaseMalformed,
+                        &expect_path.key(&entry.key),
+                        entry.key_span.clone(),
+                        message,
+                    )
                     .fix(format!("the fields are {}", listed(EXPECTATIONS.into_iter())));
             }
         }
         if expect.entries().is_empty() {
             self.report
-                .error(ErrorCode::CaseMalformed, &expect_path, expect.span.clone(), "the case expects nothing".into())
+                .error(
+                    ErrorCode::CaseMalformed,
+                    &expect_path,
+                    expect.span.clone(),
+                    "the case expects nothing".into(),
+                )
                 .fix("write `decision = \"deny\"` or `decision = \"allow\"`, and a `reason`".into());
         }
         let request = match RequestDocument::from_json(to_json(request).to_string().as_bytes()) {
@@ -487,11 +592,18 @@ impl<'r, 'a> Compiler<'r, 'a> {
                 let error = error.to_string();
                 let message = error.split(" at line ").next().unwrap_or_default();
                 let message = format!("the request is malformed: {}", shortened(message));
-                self.report.error(ErrorCode::CaseMalformed, &path.key("request"), request.span.clone(), message);
+                self.report.error(
+                    ErrorCode::CaseMalformed,
+                    &path.key("request"),
+                    request.span.clone(),
+                    message,
+                );
                 return None;
             }
         };
-        let serde_json::Value::Object(expect) = to_json(expect) else { return None };
+        let serde_json::Value::Object(expect) = to_json(expect) else {
+            return None;
+        };
         Some(Case {
             name: case.get("name")?.as_str()?.to_owned(),
             request,

@@ -33,10 +33,18 @@ impl PolicyDocument {
     pub fn from_toml(text: &str, file: &str) -> Result<Self, PolicyErrors> {
         check_length(text, file)?;
         let root = super::toml::parse(text).map_err(|error| {
-            let code = if error.message.contains("duplicate key") { ErrorCode::KeyDuplicate } else { ErrorCode::Syntax };
+            let code = if error.message.contains("duplicate key") {
+                ErrorCode::KeyDuplicate
+            } else {
+                ErrorCode::Syntax
+            };
             refusal(code, error.message, error.span, text, file)
         })?;
-        Ok(Self { root, file: file.to_owned(), places: Places::Text(LineIndex::new(text)) })
+        Ok(Self {
+            root,
+            file: file.to_owned(),
+            places: Places::Text(LineIndex::new(text)),
+        })
     }
 
     /// Reads JSON (RFC 8259). A document written by [`PolicyDocument::to_compiled_json`] keeps the places of the text it came from.
@@ -48,16 +56,25 @@ impl PolicyDocument {
         let root = json::parse(text).map_err(|error| {
             let (code, message) = match error.kind {
                 JsonErrorKind::Expected(what) => (ErrorCode::Syntax, format!("expected {what}")),
-                JsonErrorKind::DuplicateKey(key) => {
-                    (ErrorCode::KeyDuplicate, format!("the key `{}` occurs twice", shape::shortened(&key)))
-                }
+                JsonErrorKind::DuplicateKey(key) => (
+                    ErrorCode::KeyDuplicate,
+                    format!("the key `{}` occurs twice", shape::shortened(&key)),
+                ),
                 JsonErrorKind::TooDeep => (ErrorCode::Syntax, "more than 64 levels of nesting".to_owned()),
             };
             refusal(code, message, error.span, text, file)
         })?;
         Ok(match source_map(&root) {
-            Some((file, positions)) => Self { root, file, places: Places::Map(positions) },
-            None => Self { root, file: file.to_owned(), places: Places::Text(LineIndex::new(text)) },
+            Some((file, positions)) => Self {
+                root,
+                file,
+                places: Places::Map(positions),
+            },
+            None => Self {
+                root,
+                file: file.to_owned(),
+                places: Places::Text(LineIndex::new(text)),
+            },
         })
     }
 
@@ -67,7 +84,11 @@ impl PolicyDocument {
     /// As the reader chosen.
     #[cfg(feature = "toml")]
     pub fn from_text(text: &str, file: &str) -> Result<Self, PolicyErrors> {
-        if text.trim_start().starts_with('{') { Self::from_json(text, file) } else { Self::from_toml(text, file) }
+        if text.trim_start().starts_with('{') {
+            Self::from_json(text, file)
+        } else {
+            Self::from_toml(text, file)
+        }
     }
 
     /// Reads an object of another language, such as a JS one. Its mistakes have paths, but no lines.
@@ -76,7 +97,11 @@ impl PolicyDocument {
     /// The deserializer's, or a duplicate key.
     pub fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D, file: &str) -> Result<Self, D::Error> {
         let root = serde::Deserialize::deserialize(deserializer)?;
-        Ok(Self { root, file: file.to_owned(), places: Places::None })
+        Ok(Self {
+            root,
+            file: file.to_owned(),
+            places: Places::None,
+        })
     }
 
     /// The text that was read; none for an object or a compiled policy.
@@ -121,17 +146,39 @@ impl PolicyDocument {
                 Err(error) => {
                     let message = format!("`{}` of {source} {error}", shape::shortened(host));
                     let fix = error.fix().map(|fix| format!("write `{fix}`"));
-                    report.error(ErrorCode::HostMalformed, &path, 0..0, message).maybe_fix(fix);
+                    report
+                        .error(ErrorCode::HostMalformed, &path, 0..0, message)
+                        .maybe_fix(fix);
                 }
             }
         }
         report.finish()?;
         let mut added = Vec::new();
-        let Some(Node { value: Value::Table(sections), .. }) = Some(&mut self.root) else { return Ok(added) };
-        let hosts = sections.iter_mut().find(|entry| entry.key == "hosts").map(|entry| &mut entry.node.value);
-        let Some(Value::Table(keys)) = hosts else { return Ok(added) };
-        let allow = keys.iter_mut().find(|entry| entry.key == "allow").map(|entry| &mut entry.node);
-        let Some(Node { value: Value::List(items), span }) = allow else { return Ok(added) };
+        let Some(Node {
+            value: Value::Table(sections),
+            ..
+        }) = Some(&mut self.root)
+        else {
+            return Ok(added);
+        };
+        let hosts = sections
+            .iter_mut()
+            .find(|entry| entry.key == "hosts")
+            .map(|entry| &mut entry.node.value);
+        let Some(Value::Table(keys)) = hosts else {
+            return Ok(added);
+        };
+        let allow = keys
+            .iter_mut()
+            .find(|entry| entry.key == "allow")
+            .map(|entry| &mut entry.node);
+        let Some(Node {
+            value: Value::List(items),
+            span,
+        }) = allow
+        else {
+            return Ok(added);
+        };
         let mut listed = crate::host::HostSet::default();
         for pattern in items.iter().filter_map(|item| HostPattern::parse(item.as_str()?).ok()) {
             // A covered entry is reported when the document is compiled.
@@ -227,19 +274,29 @@ fn check_length(text: &str, file: &str) -> Result<(), PolicyErrors> {
     if text.len() <= MAX_TEXT {
         return Ok(());
     }
-    Err(refusal(ErrorCode::TooLarge, "the policy is longer than 16 MiB".into(), 0..0, "", file))
+    Err(refusal(
+        ErrorCode::TooLarge,
+        "the policy is longer than 16 MiB".into(),
+        0..0,
+        "",
+        file,
+    ))
 }
 
-fn refusal(
-    code: ErrorCode,
-    message: String,
-    span: std::ops::Range<usize>,
-    text: &str,
-    file: &str,
-) -> PolicyErrors {
+fn refusal(code: ErrorCode, message: String, span: std::ops::Range<usize>, text: &str, file: &str) -> PolicyErrors {
     let position = Some(LineIndex::new(text).position(span.start));
-    let error = PolicyError { code, path: String::new(), message, fix: None, position, span };
-    PolicyErrors { file: file.to_owned(), errors: vec![error] }
+    let error = PolicyError {
+        code,
+        path: String::new(),
+        message,
+        fix: None,
+        position,
+        span,
+    };
+    PolicyErrors {
+        file: file.to_owned(),
+        errors: vec![error],
+    }
 }
 
 /// The `$source` of a compiled policy. What is malformed in it is passed over: it can misplace a message, nothing else.
@@ -248,8 +305,16 @@ fn source_map(root: &Node) -> Option<(String, HashMap<String, Position>)> {
     let file = source.get("file")?.as_str()?.to_owned();
     let number = |node: &Node| node.as_integer().and_then(|number| u32::try_from(number).ok());
     let positions = source.get("positions")?.entries().iter().filter_map(|entry| {
-        let [line, column] = entry.node.items() else { return None };
-        Some((entry.key.clone(), Position { line: number(line)?, column: number(column)? }))
+        let [line, column] = entry.node.items() else {
+            return None;
+        };
+        Some((
+            entry.key.clone(),
+            Position {
+                line: number(line)?,
+                column: number(column)?,
+            },
+        ))
     });
     Some((file, positions.collect()))
 }

@@ -10,9 +10,30 @@ use crate::route::{Methods, PathPattern};
 
 /// Domains under which anyone gets a name for any address, or a tunnel: a wildcard over them lets everyone in.
 const SHARED_DNS: [&str; 24] = [
-    "1u.ms", "backname.io", "duckdns.org", "lacolhost.com", "loca.lt", "local-ip.co", "local.gd", "localhost.direct", "localtest.me", "lvh.me",
-    "ngrok-free.app", "ngrok-free.dev", "ngrok.app", "ngrok.dev", "ngrok.io", "nip.io", "rbndr.us", "serveo.net", "sslip.io", "traefik.me",
-    "trycloudflare.com", "vcap.me", "xip.io", "yoogle.com",
+    "1u.ms",
+    "backname.io",
+    "duckdns.org",
+    "lacolhost.com",
+    "loca.lt",
+    "local-ip.co",
+    "local.gd",
+    "localhost.direct",
+    "localtest.me",
+    "lvh.me",
+    "ngrok-free.app",
+    "ngrok-free.dev",
+    "ngrok.app",
+    "ngrok.dev",
+    "ngrok.io",
+    "nip.io",
+    "rbndr.us",
+    "serveo.net",
+    "sslip.io",
+    "traefik.me",
+    "trycloudflare.com",
+    "vcap.me",
+    "xip.io",
+    "yoogle.com",
 ];
 
 impl PolicyDocument {
@@ -20,7 +41,11 @@ impl PolicyDocument {
     /// `co.uk`: the list is large and changes, so it is the caller's (publicsuffix.org).
     #[must_use]
     pub fn lint(&self, is_public_suffix: &dyn Fn(&str) -> bool) -> Vec<Lint> {
-        let mut linter = Linter { document: self, is_public_suffix, lints: Vec::new() };
+        let mut linter = Linter {
+            document: self,
+            is_public_suffix,
+            lints: Vec::new(),
+        };
         linter.top();
         linter.hosts();
         linter.origins();
@@ -46,18 +71,40 @@ impl<'a> Linter<'a> {
     fn lint(&mut self, id: LintId, path: &Path<'_>, node: &Node, message: String, fix: &str) {
         let path = path.to_string();
         let position = self.document.places.of(&path, &node.span);
-        self.lints.push(Lint { id, path, message, fix: Some(fix.to_owned()), position, span: node.span.clone() });
+        self.lints.push(Lint {
+            id,
+            path,
+            message,
+            fix: Some(fix.to_owned()),
+            position,
+            span: node.span.clone(),
+        });
     }
 
     fn top(&mut self) {
         let root = &self.document.root;
         if let Some(mode) = root.get("mode").filter(|mode| mode.as_str() == Some("report")) {
             let message = "the policy reports and denies nothing but malformed requests and hosts".into();
-            self.lint(LintId::ModeReport, &Path::ROOT.key("mode"), mode, message, "remove it once the reports are clean");
+            self.lint(
+                LintId::ModeReport,
+                &Path::ROOT.key("mode"),
+                mode,
+                message,
+                "remove it once the reports are clean",
+            );
         }
-        if let Some(explain) = root.get("explain_to_client").filter(|node| node.as_bool() == Some(true)) {
+        if let Some(explain) = root
+            .get("explain_to_client")
+            .filter(|node| node.as_bool() == Some(true))
+        {
             let message = "denials tell the policy's file and line to every client on loopback".into();
-            self.lint(LintId::ExplainToClient, &Path::ROOT.key("explain_to_client"), explain, message, "remove it outside development");
+            self.lint(
+                LintId::ExplainToClient,
+                &Path::ROOT.key("explain_to_client"),
+                explain,
+                message,
+                "remove it outside development",
+            );
         }
     }
 
@@ -66,62 +113,130 @@ impl<'a> Linter<'a> {
         let hosts_path = hosts_path.key("hosts");
         for key in ["allow", "proxy_hosts"] {
             let list_path = hosts_path.key(key);
-            for (index, item) in self.section("hosts", key).map_or(&[][..], Node::items).iter().enumerate() {
+            for (index, item) in self
+                .section("hosts", key)
+                .map_or(&[][..], Node::items)
+                .iter()
+                .enumerate()
+            {
                 let path = list_path.index(index);
-                let Some(pattern) = item.as_str().and_then(|text| HostPattern::parse(text).ok()) else { continue };
+                let Some(pattern) = item.as_str().and_then(|text| HostPattern::parse(text).ok()) else {
+                    continue;
+                };
                 self.host(&pattern, item, &path);
             }
         }
         if let Some(forwarded) = self.section("hosts", "forwarded") {
-            let message = format!("`{}` is believed when a trusted proxy sends it", shortened(&forwarded.offending()));
+            let message = format!(
+                "`{}` is believed when a trusted proxy sends it",
+                shortened(&forwarded.offending())
+            );
             let fix = "make sure that the proxy overwrites the header: one that passes it through lets a rebound page choose the host";
-            self.lint(LintId::ForwardedPassthrough, &hosts_path.key("forwarded"), forwarded, message, fix);
+            self.lint(
+                LintId::ForwardedPassthrough,
+                &hosts_path.key("forwarded"),
+                forwarded,
+                message,
+                fix,
+            );
         }
     }
 
     fn host(&mut self, pattern: &HostPattern, item: &Node, path: &Path<'_>) {
         let quoted = shortened(&item.offending());
         let is_unspecified = pattern.address().is_some_and(|address| address.is_unspecified())
-            || pattern.network().is_some_and(|network| network.address().is_unspecified());
+            || pattern
+                .network()
+                .is_some_and(|network| network.address().is_unspecified());
         if pattern.network().is_some_and(|network| network.prefix() == 0) {
             let message = format!("`{quoted}` is every address");
-            self.lint(LintId::NetworkWide, path, item, message, "list the networks from which the service is asked by address");
+            self.lint(
+                LintId::NetworkWide,
+                path,
+                item,
+                message,
+                "list the networks from which the service is asked by address",
+            );
         } else if is_unspecified {
             let message = format!("`{quoted}` reaches the machine itself, past some browsers' protections");
-            self.lint(LintId::HostUnspecified, path, item, message, "list `127.0.0.1`, `[::1]` or `localhost`, whichever clients use");
+            self.lint(
+                LintId::HostUnspecified,
+                path,
+                item,
+                message,
+                "list `127.0.0.1`, `[::1]` or `localhost`, whichever clients use",
+            );
         }
         let Some(base) = pattern.wildcard_base() else { return };
-        let is_shared = SHARED_DNS
-            .iter()
-            .any(|shared| base.strip_suffix(shared).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+        let is_shared = SHARED_DNS.iter().any(|shared| {
+            base.strip_suffix(shared)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
         if is_shared {
             let message = format!("`{quoted}` has names that anyone can point at any address");
             self.lint(LintId::HostSharedDns, path, item, message, "list the exact names");
         } else if (self.is_public_suffix)(base) {
             let message = format!("`{quoted}` has names that belong to different owners");
-            self.lint(LintId::HostPublicSuffix, path, item, message, "list the names that are yours");
+            self.lint(
+                LintId::HostPublicSuffix,
+                path,
+                item,
+                message,
+                "list the names that are yours",
+            );
         }
     }
 
     fn origins(&mut self) {
         let path = Path::ROOT;
         let path = path.key("origins");
-        if let Some(check) = self.section("origins", "check").filter(|check| check.as_str() == Some("off")) {
+        if let Some(check) = self
+            .section("origins", "check")
+            .filter(|check| check.as_str() == Some("off"))
+        {
             let message = "requests that other sites' pages start are not told from the service's own".into();
-            self.lint(LintId::OriginCheckOff, &path.key("check"), check, message, "list the origins that may start requests");
+            self.lint(
+                LintId::OriginCheckOff,
+                &path.key("check"),
+                check,
+                message,
+                "list the origins that may start requests",
+            );
         }
         let list_path = path.key("allow");
-        for (index, item) in self.section("origins", "allow").map_or(&[][..], Node::items).iter().enumerate() {
+        for (index, item) in self
+            .section("origins", "allow")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .enumerate()
+        {
             if item.as_str() == Some("null") {
                 let message = "`null` is the origin of every sandboxed frame and local file".into();
-                self.lint(LintId::OriginNull, &list_path.index(index), item, message, "serve the page from an origin of its own");
+                self.lint(
+                    LintId::OriginNull,
+                    &list_path.index(index),
+                    item,
+                    message,
+                    "serve the page from an origin of its own",
+                );
             }
         }
         let list_path = path.key("fetch_site");
-        for (index, item) in self.section("origins", "fetch_site").map_or(&[][..], Node::items).iter().enumerate() {
+        for (index, item) in self
+            .section("origins", "fetch_site")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .enumerate()
+        {
             if item.as_str() == Some("cross-site") {
                 let message = "`cross-site` lets every site's images, scripts and frames in".into();
-                self.lint(LintId::OriginCrossSite, &list_path.index(index), item, message, "list origins, or leave it to `navigate`");
+                self.lint(
+                    LintId::OriginCrossSite,
+                    &list_path.index(index),
+                    item,
+                    message,
+                    "list origins, or leave it to `navigate`",
+                );
             }
         }
     }
@@ -135,7 +250,12 @@ impl<'a> Linter<'a> {
         let path = Path::ROOT;
         let path = path.key("hosts");
         let path = path.key("exempt");
-        for (index, entry) in self.section("hosts", "exempt").map_or(&[][..], Node::items).iter().enumerate() {
+        for (index, entry) in self
+            .section("hosts", "exempt")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .enumerate()
+        {
             self.wide(entry.get("from"), &path.index(index).key("from"));
         }
     }
@@ -145,7 +265,13 @@ impl<'a> Linter<'a> {
             let pattern = item.as_str().and_then(|text| PeerPattern::parse(text).ok());
             if matches!(pattern, Some(PeerPattern::Network(network)) if network.prefix() == 0) {
                 let message = format!("`{}` is every address", shortened(&item.offending()));
-                self.lint(LintId::NetworkWide, &path.index(index), item, message, "list the networks that are meant");
+                self.lint(
+                    LintId::NetworkWide,
+                    &path.index(index),
+                    item,
+                    message,
+                    "list the networks that are meant",
+                );
             }
         }
     }
@@ -153,14 +279,30 @@ impl<'a> Linter<'a> {
     fn routes(&mut self) {
         let path = Path::ROOT;
         let path = path.key("routes");
-        let routes: Vec<_> = self.document.root.get("routes").map_or(&[][..], Node::items).iter().map(Summary::of).collect();
+        let routes: Vec<_> = self
+            .document
+            .root
+            .get("routes")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .map(Summary::of)
+            .collect();
         for (index, route) in routes.iter().enumerate() {
             let Some(route) = route else { continue };
             let path = path.index(index);
             let path = path.key("path");
             if route.is_public {
-                let message = format!("`{}` asks for nothing beyond host, peer and origin", shortened(route.text));
-                self.lint(LintId::RoutePublic, &path, route.node, message, "make sure that everyone who passes those may have it");
+                let message = format!(
+                    "`{}` asks for nothing beyond host, peer and origin",
+                    shortened(route.text)
+                );
+                self.lint(
+                    LintId::RoutePublic,
+                    &path,
+                    route.node,
+                    message,
+                    "make sure that everyone who passes those may have it",
+                );
             }
             let Methods::Listed(_) = route.methods else { continue };
             let later = routes.iter().enumerate().skip(index.saturating_add(1));
@@ -168,10 +310,28 @@ impl<'a> Linter<'a> {
                 .filter_map(|(other, later)| Some((other, later.as_ref()?)))
                 .find(|(_, later)| later.path.covers(&route.path) && !route.methods.cover(&later.methods));
             if let Some((other, later)) = falls_through {
-                let message = format!("a method that `{}` leaves out is served by routes[{other}] `{}`", shortened(route.text), shortened(later.text));
-                self.lint(LintId::MethodFallthrough, &path, route.node, message, "leave `methods` out here, or list the methods of the later route");
-                let message = format!("the method decides between this route and routes[{other}], and a header such as X-HTTP-Method-Override could change it behind this check");
-                self.lint(LintId::MethodOverride, &path, route.node, message, "switch method overriding off in the framework");
+                let message = format!(
+                    "a method that `{}` leaves out is served by routes[{other}] `{}`",
+                    shortened(route.text),
+                    shortened(later.text)
+                );
+                self.lint(
+                    LintId::MethodFallthrough,
+                    &path,
+                    route.node,
+                    message,
+                    "leave `methods` out here, or list the methods of the later route",
+                );
+                let message = format!(
+                    "the method decides between this route and routes[{other}], and a header such as X-HTTP-Method-Override could change it behind this check"
+                );
+                self.lint(
+                    LintId::MethodOverride,
+                    &path,
+                    route.node,
+                    message,
+                    "switch method overriding off in the framework",
+                );
             }
         }
     }
@@ -196,6 +356,12 @@ impl<'a> Summary<'a> {
             Methods::Listed(listed.chain(head).map(|method| method.as_bytes().into()).collect())
         });
         let is_public = entry.get("require").is_some_and(|require| require.items().is_empty());
-        Some(Self { node, text, path: PathPattern::parse(text).ok()?.folded(), methods, is_public })
+        Some(Self {
+            node,
+            text,
+            path: PathPattern::parse(text).ok()?.folded(),
+            methods,
+            is_public,
+        })
     }
 }

@@ -117,7 +117,9 @@ impl Node {
 /// A value that has no text, such as a JS object.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor).map(|value| Self::new(value, 0..0))
+        deserializer
+            .deserialize_any(NodeVisitor)
+            .map(|value| Self::new(value, 0..0))
     }
 }
 
@@ -140,11 +142,18 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
         let is_safe = (-MAX_INTEGER..=MAX_INTEGER).contains(&value);
-        Ok(if is_safe { Value::Integer(value) } else { Value::OtherNumber(value.to_string()) })
+        Ok(if is_safe {
+            Value::Integer(value)
+        } else {
+            Value::OtherNumber(value.to_string())
+        })
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value).map_or_else(|_| Ok(Value::OtherNumber(value.to_string())), |value| self.visit_i64(value))
+        i64::try_from(value).map_or_else(
+            |_| Ok(Value::OtherNumber(value.to_string())),
+            |value| self.visit_i64(value),
+        )
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
@@ -169,7 +178,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
             if entries.iter().any(|entry| entry.key == key) {
                 return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
             }
-            entries.push(Entry { key, key_span: 0..0, node });
+            entries.push(Entry {
+                key,
+                key_span: 0..0,
+                node,
+            });
         }
         Ok(Value::Table(entries))
     }
@@ -190,7 +203,10 @@ enum Step<'a> {
 }
 
 impl<'a> Path<'a> {
-    pub(crate) const ROOT: Self = Self { parent: None, step: Step::Root };
+    pub(crate) const ROOT: Self = Self {
+        parent: None,
+        step: Step::Root,
+    };
 
     pub(crate) const fn is_root(&self) -> bool {
         matches!(self.step, Step::Root)
@@ -200,14 +216,20 @@ impl<'a> Path<'a> {
     where
         'a: 'b,
     {
-        Path { parent: Some(self), step: Step::Key(key) }
+        Path {
+            parent: Some(self),
+            step: Step::Key(key),
+        }
     }
 
     pub(crate) const fn index<'b>(&'b self, index: usize) -> Path<'b>
     where
         'a: 'b,
     {
-        Path { parent: Some(self), step: Step::Index(index) }
+        Path {
+            parent: Some(self),
+            step: Step::Index(index),
+        }
     }
 }
 

@@ -54,15 +54,24 @@ impl LineIndex {
 
     pub(crate) fn position(&self, byte: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= byte);
-        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
+        let start = line
+            .checked_sub(1)
+            .and_then(|line| self.starts.get(line))
+            .copied()
+            .unwrap_or(0);
         let bytes = byte.min(self.text.len()).saturating_sub(start);
         let characters = if self.is_ascii {
             bytes
         } else {
-            self.text.get(start..byte.min(self.text.len())).map_or(bytes, |text| text.chars().count())
+            self.text
+                .get(start..byte.min(self.text.len()))
+                .map_or(bytes, |text| text.chars().count())
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Position { line: number(line), column: number(characters.saturating_add(1)) }
+        Position {
+            line: number(line),
+            column: number(characters.saturating_add(1)),
+        }
     }
 }
 
@@ -74,7 +83,11 @@ pub(crate) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(crate) const fn new(file: &'a str, places: &'a Places) -> Self {
-        Self { file, places, errors: Vec::new() }
+        Self {
+            file,
+            places,
+            errors: Vec::new(),
+        }
     }
 
     pub(crate) fn error(
@@ -89,7 +102,14 @@ impl<'a> Report<'a> {
         }
         let path = path.to_string();
         let position = self.places.of(&path, &span);
-        self.errors.push(PolicyError { code, path, message, fix: None, position, span });
+        self.errors.push(PolicyError {
+            code,
+            path,
+            message,
+            fix: None,
+            position,
+            span,
+        });
         Reported(self.errors.last_mut())
     }
 
@@ -106,7 +126,10 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         self.errors.sort_by_key(|error| error.span.start);
-        Err(PolicyErrors { file: self.file.to_owned(), errors: self.errors })
+        Err(PolicyErrors {
+            file: self.file.to_owned(),
+            errors: self.errors,
+        })
     }
 }
 

@@ -5,14 +5,19 @@ use serde_json::{Map, Value, json};
 /// What a value may be.
 pub(crate) enum Shape {
     /// A string with a syntax of its own, which the compiler checks.
-    Text { example: &'static str },
+    Text {
+        example: &'static str,
+    },
     Boolean,
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// One of these integers.
     Number(&'static [i64]),
     /// A list, which may be empty only where that means something.
-    List { of: &'static Shape, may_be_empty: bool },
+    List {
+        of: &'static Shape,
+        may_be_empty: bool,
+    },
     Table(&'static [Field]),
     /// A request in JSON form; the compiler reads it.
     Request,
@@ -30,29 +35,49 @@ pub(crate) struct Field {
 }
 
 const fn required(key: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field { key, shape, is_required: true, default: None, doc }
+    Field {
+        key,
+        shape,
+        is_required: true,
+        default: None,
+        doc,
+    }
 }
 
 const fn optional(key: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field { key, shape, is_required: false, default: None, doc }
+    Field {
+        key,
+        shape,
+        is_required: false,
+        default: None,
+        doc,
+    }
 }
 
-const fn defaulting(
-    key: &'static str,
-    shape: Shape,
-    default: &'static str,
-    doc: &'static str,
-) -> Field {
-    Field { key, shape, is_required: false, default: Some(default), doc }
+const fn defaulting(key: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Field {
+    Field {
+        key,
+        shape,
+        is_required: false,
+        default: Some(default),
+        doc,
+    }
 }
 
 const fn list(of: &'static Shape) -> Shape {
-    Shape::List { of, may_be_empty: false }
+    Shape::List {
+        of,
+        may_be_empty: false,
+    }
 }
 
-const HOST: Shape = Shape::Text { example: "api.example.com" };
+const HOST: Shape = Shape::Text {
+    example: "api.example.com",
+};
 const PEER: Shape = Shape::Text { example: "127.0.0.0/8" };
-const ORIGIN: Shape = Shape::Text { example: "https://app.example.com" };
+const ORIGIN: Shape = Shape::Text {
+    example: "https://app.example.com",
+};
 const METHOD: Shape = Shape::Text { example: "POST" };
 const PATH: Shape = Shape::Text { example: "/api/**" };
 const NAME: Shape = Shape::Text { example: "partner-api" };
@@ -78,14 +103,26 @@ pub(crate) const DOCUMENT: &[Field] = &[
         "Adds the detail and the policy's file and line to a denial, for peers on loopback only.",
     ),
     required("hosts", Shape::Table(HOSTS), "The hosts that this service answers as."),
-    optional("peers", Shape::Table(PEERS), "Who may connect. Absent: the peer is not judged."),
-    optional("origins", Shape::Table(ORIGINS), "Which pages may start requests. Absent: the service's own."),
+    optional(
+        "peers",
+        Shape::Table(PEERS),
+        "Who may connect. Absent: the peer is not judged.",
+    ),
+    optional(
+        "origins",
+        Shape::Table(ORIGINS),
+        "Which pages may start requests. Absent: the service's own.",
+    ),
     optional(
         "routes",
         list(&Shape::Table(ROUTE)),
         "What each path asks for; the first match decides, and no match is denied. Absent: requests are judged up to their origin.",
     ),
-    optional("cases", list(&Shape::Table(CASE)), "Requests with their expected verdicts, run by `hostbound test`."),
+    optional(
+        "cases",
+        list(&Shape::Table(CASE)),
+        "Requests with their expected verdicts, run by `hostbound test`.",
+    ),
 ];
 
 const HOSTS: &[Field] = &[
@@ -105,13 +142,21 @@ const HOSTS: &[Field] = &[
         "421",
         "The status for a host that is not allowed. A proxy must not generate 421 (RFC 9110 §15.5.20).",
     ),
-    optional("trusted_proxies", list(&PEER), "The only peers whose forwarded host, and whose `proxy_hosts`, are believed."),
+    optional(
+        "trusted_proxies",
+        list(&PEER),
+        "The only peers whose forwarded host, and whose `proxy_hosts`, are believed.",
+    ),
     optional(
         "forwarded",
         Shape::Choice(&crate::request::FORWARDED_HEADERS),
         "The header in which a trusted proxy says the host that it was asked for.",
     ),
-    optional("proxy_hosts", list(&HOST), "Internal names that a trusted proxy may send as Host beside a forwarded host."),
+    optional(
+        "proxy_hosts",
+        list(&HOST),
+        "Internal names that a trusted proxy may send as Host beside a forwarded host.",
+    ),
     optional(
         "exempt",
         list(&Shape::Table(EXEMPT)),
@@ -120,15 +165,27 @@ const HOSTS: &[Field] = &[
 ];
 
 const EXEMPT: &[Field] = &[
-    required("path", Shape::Text { example: "/healthz" }, "The path, compared byte for byte."),
+    required(
+        "path",
+        Shape::Text { example: "/healthz" },
+        "The path, compared byte for byte.",
+    ),
     required("from", list(&PEER), "The peers that may ask."),
 ];
 
-const PEERS: &[Field] =
-    &[required("allow", list(&PEER), "Addresses, CIDR blocks, and `unix` for Unix domain sockets.")];
+const PEERS: &[Field] = &[required(
+    "allow",
+    list(&PEER),
+    "Addresses, CIDR blocks, and `unix` for Unix domain sockets.",
+)];
 
 const ORIGINS: &[Field] = &[
-    defaulting("check", Shape::Choice(&["on", "off"]), "on", "`off` judges no origin at all."),
+    defaulting(
+        "check",
+        Shape::Choice(&["on", "off"]),
+        "on",
+        "`off` judges no origin at all.",
+    ),
     defaulting(
         "allow",
         list(&ORIGIN),
@@ -156,26 +213,56 @@ const ORIGINS: &[Field] = &[
 ];
 
 const ROUTE: &[Field] = &[
-    required("path", PATH, "Segments; `*` matches one, `**` at the end any rest. Compared with the path of the raw target."),
+    required(
+        "path",
+        PATH,
+        "Segments; `*` matches one, `**` at the end any rest. Compared with the path of the raw target.",
+    ),
     optional("name", NAME, "The route's name in verdicts. Absent: its path."),
-    optional("hosts", list(&HOST), "The hosts to which the route belongs. Absent: all."),
+    optional(
+        "hosts",
+        list(&HOST),
+        "The hosts to which the route belongs. Absent: all.",
+    ),
     optional("methods", list(&METHOD), "Methods; GET includes HEAD. Absent: all."),
     required(
         "require",
-        Shape::List { of: &REQUIREMENT, may_be_empty: true },
+        Shape::List {
+            of: &REQUIREMENT,
+            may_be_empty: true,
+        },
         "What the request must prove beyond host, peer and origin; `[]` asks for nothing.",
     ),
 ];
 
 const CASE: &[Field] = &[
-    required("name", Shape::Text { example: "a rebound name is refused" }, "What the case shows."),
+    required(
+        "name",
+        Shape::Text {
+            example: "a rebound name is refused",
+        },
+        "What the case shows.",
+    ),
     required("request", Shape::Request, "The request in JSON form."),
-    required("expect", Shape::Expectation, "Fields of the verdict; only these are compared."),
+    required(
+        "expect",
+        Shape::Expectation,
+        "Fields of the verdict; only these are compared.",
+    ),
 ];
 
 /// The fields of a verdict that a case can expect.
-pub(crate) const EXPECTATIONS: [&str; 9] =
-    ["decision", "status", "check", "reason", "public_reason", "rule", "mode", "identity", "reported"];
+pub(crate) const EXPECTATIONS: [&str; 9] = [
+    "decision",
+    "status",
+    "check",
+    "reason",
+    "public_reason",
+    "rule",
+    "mode",
+    "identity",
+    "reported",
+];
 
 /// The JSON Schema of a policy document: draft-07, which the editors' TOML tools read.
 #[must_use]

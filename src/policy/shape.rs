@@ -23,7 +23,9 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
                 };
                 let message = format!("no key `{}` here", shortened(&entry.key));
                 let path = path.key(&entry.key);
-                report.error(ErrorCode::KeyUnknown, &path, entry.key_span.clone(), message).fix(fix);
+                report
+                    .error(ErrorCode::KeyUnknown, &path, entry.key_span.clone(), message)
+                    .fix(fix);
             }
         }
     }
@@ -51,7 +53,9 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             if !choices.contains(&text.as_str()) {
                 let message = format!("`{}` is no value of this key", shortened(text));
                 let fix = format!("write {}", listed(choices.iter().copied()));
-                report.error(ErrorCode::ValueUnknown, path, node.span.clone(), message).fix(fix);
+                report
+                    .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
+                    .fix(fix);
             }
         }
         (Shape::Number(numbers), Value::Integer(number)) => {
@@ -59,13 +63,20 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                 let message = format!("`{number}` is no value of this key");
                 let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
                 let fix = format!("write {}", listed(numbers.iter().map(String::as_str)));
-                report.error(ErrorCode::ValueUnknown, path, node.span.clone(), message).fix(fix);
+                report
+                    .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
+                    .fix(fix);
             }
         }
         (Shape::List { of, may_be_empty }, Value::List(items)) => {
             if items.is_empty() && !may_be_empty {
                 report
-                    .error(ErrorCode::ListEmpty, path, node.span.clone(), "the list is empty".into())
+                    .error(
+                        ErrorCode::ListEmpty,
+                        path,
+                        node.span.clone(),
+                        "the list is empty".into(),
+                    )
                     .fix("leave the key out for the default, or list what is meant".into());
             }
             for (index, item) in items.iter().enumerate() {
@@ -75,7 +86,12 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
         (Shape::Table(fields), Value::Table(_)) => check_table(node, fields, path, report),
         (Shape::Request | Shape::Expectation, Value::Table(_)) => {}
         _ => {
-            let message = format!("`{}` is {}, not {}", shortened(&node.offending()), node.kind(), kind(shape));
+            let message = format!(
+                "`{}` is {}, not {}",
+                shortened(&node.offending()),
+                node.kind(),
+                kind(shape)
+            );
             report
                 .error(ErrorCode::TypeMismatch, path, node.span.clone(), message)
                 .fix(format!("write something like `{}`", example(shape)));
@@ -103,9 +119,14 @@ fn example(shape: &Shape) -> String {
         Shape::List { of, .. } => format!("[{}]", example(of)),
         Shape::Table(fields) => {
             let required = fields.iter().filter(|field| field.is_required);
-            let keys: Vec<_> =
-                required.map(|field| format!("{} = {}", field.key, example(&field.shape))).collect();
-            if keys.is_empty() { "{}".into() } else { format!("{{ {} }}", keys.join(", ")) }
+            let keys: Vec<_> = required
+                .map(|field| format!("{} = {}", field.key, example(&field.shape)))
+                .collect();
+            if keys.is_empty() {
+                "{}".into()
+            } else {
+                format!("{{ {} }}", keys.join(", "))
+            }
         }
         Shape::Request => "{ method = \"GET\", target = \"/\", headers = [[\"host\", \"evil.test\"]] }".into(),
         Shape::Expectation => "{ decision = \"deny\" }".into(),
@@ -119,7 +140,9 @@ fn nearest(key: &str, fields: &[Field]) -> Option<&'static str> {
     }
     let key = key.to_ascii_lowercase().replace('-', "_");
     let near = fields.iter().map(|field| (distance(&key, field.key), field.key));
-    near.filter(|(distance, known)| *distance <= 2 && *distance < known.len()).min().map(|(_, known)| known)
+    near.filter(|(distance, known)| *distance <= 2 && *distance < known.len())
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// Levenshtein's distance, in bytes.
@@ -173,9 +196,15 @@ mod tests {
 
     #[test]
     fn near_misses_are_found() {
-        for (key, want) in [("host", Some("hosts")), ("Hosts", Some("hosts")), ("explain-to-client", Some("explain_to_client")),
-            ("egress", None), ("mod", Some("mode")), ("", None), ("route", Some("routes"))]
-        {
+        for (key, want) in [
+            ("host", Some("hosts")),
+            ("Hosts", Some("hosts")),
+            ("explain-to-client", Some("explain_to_client")),
+            ("egress", None),
+            ("mod", Some("mode")),
+            ("", None),
+            ("route", Some("routes")),
+        ] {
             assert_eq!(nearest(key, DOCUMENT), want, "{key}");
         }
         assert_eq!(distance("kitten", "sitting"), 3);

@@ -1,7 +1,7 @@
 //! TOML into a document tree.
 
-use ::toml::de::{DeTable, DeValue};
 use ::toml::Spanned;
+use ::toml::de::{DeTable, DeValue};
 
 use super::node::{Entry, MAX_INTEGER, Node, Value};
 

@@ -64,7 +64,13 @@ impl RequestDocument {
     /// The header fields, for [`RequestDocument::request`] to borrow.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
-        self.headers.iter().map(|(name, value)| Header { name: &name.0, value: &value.0 }).collect()
+        self.headers
+            .iter()
+            .map(|(name, value)| Header {
+                name: &name.0,
+                value: &value.0,
+            })
+            .collect()
     }
 
     /// The request, over its own fields.
@@ -102,7 +108,10 @@ impl<'de> Deserialize<'de> for Seconds {
         if seconds < 1 << 53 {
             Ok(Self(seconds))
         } else {
-            Err(D::Error::invalid_value(Unexpected::Unsigned(seconds), &"Unix seconds below 2^53"))
+            Err(D::Error::invalid_value(
+                Unexpected::Unsigned(seconds),
+                &"Unix seconds below 2^53",
+            ))
         }
     }
 }
@@ -241,9 +250,15 @@ impl<'de> Deserialize<'de> for PeerText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Option::<String>::deserialize(deserializer)? {
             None => Ok(Self::default()),
-            Some(text) => Peer::parse(text.as_bytes()).filter(|peer| *peer != Peer::Unknown).map(Self).ok_or_else(|| {
-                D::Error::invalid_value(Unexpected::Str(&text), &"an address without port or zone, `unix`, or null")
-            }),
+            Some(text) => Peer::parse(text.as_bytes())
+                .filter(|peer| *peer != Peer::Unknown)
+                .map(Self)
+                .ok_or_else(|| {
+                    D::Error::invalid_value(
+                        Unexpected::Str(&text),
+                        &"an address without port or zone, `unix`, or null",
+                    )
+                }),
         }
     }
 }
@@ -275,18 +290,45 @@ mod tests {
             ("nonsense", "JSON object"),
             ("[]", "JSON object"),
             (r#"{"target":"/","headers":[]}"#, "missing field `method`"),
-            (r#"{"method":"GET","method":"GET","target":"/","headers":[]}"#, "duplicate field `method`"),
-            (r#"{"method":"GET","target":"/","headers":[],"extra":1}"#, "unknown field `extra`"),
+            (
+                r#"{"method":"GET","method":"GET","target":"/","headers":[]}"#,
+                "duplicate field `method`",
+            ),
+            (
+                r#"{"method":"GET","target":"/","headers":[],"extra":1}"#,
+                "unknown field `extra`",
+            ),
             (r#"{"method":"GET","target":"/","headers":[["a","\u0100"]]}"#, "U+00FF"),
-            (r#"{"method":"GET","target":"/","headers":[["a",{"base64":"/x=="}]]}"#, "base64"),
-            (r#"{"method":"GET","target":"/","headers":[["a",{"base64":"/w"}]]}"#, "base64"),
+            (
+                r#"{"method":"GET","target":"/","headers":[["a",{"base64":"/x=="}]]}"#,
+                "base64",
+            ),
+            (
+                r#"{"method":"GET","target":"/","headers":[["a",{"base64":"/w"}]]}"#,
+                "base64",
+            ),
             (r#"{"method":"GET","target":"/","headers":[["a"]]}"#, "invalid length"),
-            (r#"{"method":"GET","target":"/","headers":[["a",["YQ=="]]]}"#, "string or"),
-            (r#"{"method":"GET","target":"/","headers":[["a",{"base64":"","base64":""}]]}"#, "only the member"),
-            (r#"{"method":"GET","target":"/","headers":[],"peer":"127.0.0.1:80"}"#, "without port"),
+            (
+                r#"{"method":"GET","target":"/","headers":[["a",["YQ=="]]]}"#,
+                "string or",
+            ),
+            (
+                r#"{"method":"GET","target":"/","headers":[["a",{"base64":"","base64":""}]]}"#,
+                "only the member",
+            ),
+            (
+                r#"{"method":"GET","target":"/","headers":[],"peer":"127.0.0.1:80"}"#,
+                "without port",
+            ),
             (r#"{"method":"GET","target":"/","headers":[],"version":"0.9"}"#, "`1.1`"),
-            (r#"{"method":"GET","target":"/","headers":[],"now":-1}"#, "invalid value"),
-            (r#"{"method":"GET","target":"/","headers":[],"now":9007199254740992}"#, "2^53"),
+            (
+                r#"{"method":"GET","target":"/","headers":[],"now":-1}"#,
+                "invalid value",
+            ),
+            (
+                r#"{"method":"GET","target":"/","headers":[],"now":9007199254740992}"#,
+                "2^53",
+            ),
             (r#"{"method":"GET","target":"/","headers":[]} x"#, "trailing"),
         ] {
             assert!(error(json).contains(part), "{json}: {}", error(json));

@@ -61,10 +61,7 @@ pub(crate) struct Target<'a> {
 
 impl<'a> Head<'a> {
     /// Reads the head. `forwarded` is the header that the policy names, in lower case.
-    pub(crate) fn read(
-        request: &Request<'a>,
-        forwarded: Option<&'static str>,
-    ) -> Result<Self, Failure<'a>> {
+    pub(crate) fn read(request: &Request<'a>, forwarded: Option<&'static str>) -> Result<Self, Failure<'a>> {
         let has_pseudo_headers = request.version.has_pseudo_headers();
         let is_connect = request.method == b"CONNECT";
         if !is_method(request.method) {
@@ -79,7 +76,10 @@ impl<'a> Head<'a> {
         }
         let mut size = request.method.len().saturating_add(request.target.len());
         for Header { name, value } in request.headers.iter() {
-            size = size.saturating_add(name.len()).saturating_add(value.len()).saturating_add(4);
+            size = size
+                .saturating_add(name.len())
+                .saturating_add(value.len())
+                .saturating_add(4);
         }
         if size > MAX_HEAD {
             return Err(refused("more than 256 KiB of head"));
@@ -110,8 +110,7 @@ impl<'a> Head<'a> {
                 Some((b':', b"authority")) => {
                     return Err(refused("`:authority` on HTTP/1.x"));
                 }
-                _ => Spelling::of(name)
-                    .ok_or_else(|| malformed("header name ", name, " is no token"))?,
+                _ => Spelling::of(name).ok_or_else(|| malformed("header name ", name, " is no token"))?,
             };
             if memchr3(b'\r', b'\n', 0, value).is_some() {
                 return Err(malformed("the value of header ", name, " has CR, LF or NUL"));
@@ -178,8 +177,7 @@ impl<'a> Head<'a> {
             _ if is_connect => return Err(refused("a CONNECT that is not for a WebSocket")),
             _ => return Err(refused("`:protocol` on another method than CONNECT")),
         };
-        if let (b"OPTIONS", Some(_), Occurrences::One(method)) =
-            (request.method, head.origin, requested_method)
+        if let (b"OPTIONS", Some(_), Occurrences::One(method)) = (request.method, head.origin, requested_method)
             && is_method(method)
             && !matches!(method, b"CONNECT" | b"TRACE")
         {
@@ -211,13 +209,19 @@ impl<'a> Target<'a> {
                 let rest = strip_prefix_ignoring_case(target, b"http://")
                     .or_else(|| strip_prefix_ignoring_case(target, b"https://"))
                     .ok_or_else(|| refused("the request target is neither in origin nor in absolute form"))?;
-                let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+                let end = rest
+                    .iter()
+                    .position(|byte| matches!(byte, b'/' | b'?'))
+                    .unwrap_or(rest.len());
                 let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, b""));
                 (Some(authority), rest)
             }
         };
         let path = rest.split(|byte| *byte == b'?').next().unwrap_or_default();
-        Ok(Self { authority, path: if path.is_empty() { b"/" } else { path } })
+        Ok(Self {
+            authority,
+            path: if path.is_empty() { b"/" } else { path },
+        })
     }
 }
 
@@ -225,7 +229,9 @@ impl<'a> Target<'a> {
 pub(crate) fn is_method(method: &[u8]) -> bool {
     method.len() <= 32
         && method.first().is_some_and(u8::is_ascii_uppercase)
-        && method.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
+        && method
+            .iter()
+            .all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 /// RFC 9110 §5.6.2.
@@ -328,7 +334,10 @@ fn folds_to_a_name_that_is_read(name: &[u8], forwarded: Option<&'static str>) ->
     let mut folded = [0; 32];
     let Some(folded) = folded.get_mut(..name.len()) else {
         // Longer than every name that is read, but for `sec-fetch-` and anything.
-        return name.iter().zip(b"sec-fetch-").all(|(byte, known)| fold(*byte) == *known);
+        return name
+            .iter()
+            .zip(b"sec-fetch-")
+            .all(|(byte, known)| fold(*byte) == *known);
     };
     for (to, from) in folded.iter_mut().zip(name) {
         *to = fold(*from);

@@ -18,7 +18,9 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`PackedError`] if the buffer was not written by [`pack`] or by a face's own packer. It says nothing about the request.
     pub fn unpack(buffer: &'a [u8]) -> Result<(Self, Option<Timestamp>), PackedError> {
-        let [FORMAT, scheme, version, timed, rest @ ..] = buffer else { return Err(PackedError::Format) };
+        let [FORMAT, scheme, version, timed, rest @ ..] = buffer else {
+            return Err(PackedError::Format);
+        };
         let scheme = match scheme {
             0 => Scheme::Http,
             1 => Scheme::Https,
@@ -48,7 +50,17 @@ impl<'a> Request<'a> {
             return Err(PackedError::Length);
         }
         let headers = Headers(Fields::Packed { count, bytes });
-        Ok((Self { method, scheme, version, target, headers, peer }, now))
+        Ok((
+            Self {
+                method,
+                scheme,
+                version,
+                target,
+                headers,
+                peer,
+            },
+            now,
+        ))
     }
 }
 
@@ -56,11 +68,7 @@ impl<'a> Request<'a> {
 ///
 /// # Errors
 /// [`PackedError::Length`] if a part is longer than 4 GiB.
-pub fn pack(
-    request: &Request<'_>,
-    now: Option<Timestamp>,
-    buffer: &mut Vec<u8>,
-) -> Result<(), PackedError> {
+pub fn pack(request: &Request<'_>, now: Option<Timestamp>, buffer: &mut Vec<u8>) -> Result<(), PackedError> {
     buffer.clear();
     let scheme = match request.scheme {
         Scheme::Http => 0,
@@ -130,7 +138,10 @@ pub(super) fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Header<'_>> {
 fn take_field<'a>(rest: &mut &'a [u8]) -> Result<Header<'a>, PackedError> {
     let name_length = take_length(rest)?;
     let value_length = take_length(rest)?;
-    Ok(Header { name: take(rest, name_length)?, value: take(rest, value_length)? })
+    Ok(Header {
+        name: take(rest, name_length)?,
+        value: take(rest, value_length)?,
+    })
 }
 
 fn take_length(rest: &mut &[u8]) -> Result<usize, PackedError> {
@@ -158,8 +169,14 @@ mod tests {
     #[test]
     fn what_is_packed_is_unpacked() {
         let headers = [
-            Header { name: b"Host", value: b"a.example" },
-            Header { name: b"x", value: b"\xff\x00" },
+            Header {
+                name: b"Host",
+                value: b"a.example",
+            },
+            Header {
+                name: b"x",
+                value: b"\xff\x00",
+            },
             Header { name: b"", value: b"" },
         ];
         let request = Request {
@@ -178,7 +195,10 @@ mod tests {
         assert_eq!((unpacked.scheme, unpacked.version), (request.scheme, request.version));
         assert_eq!(unpacked.peer, request.peer);
         let pairs = |headers: Headers<'_>| {
-            headers.iter().map(|header| (header.name.to_vec(), header.value.to_vec())).collect::<Vec<_>>()
+            headers
+                .iter()
+                .map(|header| (header.name.to_vec(), header.value.to_vec()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(pairs(unpacked.headers), pairs(request.headers));
 

@@ -79,22 +79,27 @@ export class Guard {
   }
 
   /**
-   * A copy of the request that was inspected last, to be judged again by {@link Guard.restore}.
+   * A copy of the request that was inspected last, for {@link Guard.judgeSaved}.
    *
    * @internal
    */
-  save(length = this.#memory.used): Uint8Array {
-    return this.#memory.room(length).slice(0, length)
+  save(): Uint8Array {
+    return this.#memory.used().slice()
   }
 
-  /** @internal */
-  restore(packed: Uint8Array): void {
+  /**
+   * The verdict on a saved request. It becomes the one that was inspected last.
+   *
+   * @internal
+   */
+  judgeSaved(packed: Uint8Array): Verdict {
     this.#memory.room(packed.length).set(packed)
     this.#judge(packed.length, null)
+    return this.verdict()
   }
 
   #judge(length: number, id: string | null): number {
-    this.#memory.used = length
+    this.#memory.length = length
     const code = this.#engine.inspect(length)
     this.#id = id
     // The engine says why.
@@ -118,7 +123,8 @@ export class Guard {
 class GuardMemory implements Memory {
   readonly #engine: WasmGuard
   #view = new Uint8Array()
-  used = 0
+  /** How much of it the request takes that was packed last. */
+  length = 0
 
   constructor(engine: WasmGuard) {
     this.#engine = engine
@@ -132,5 +138,9 @@ class GuardMemory implements Memory {
       this.#view = new Uint8Array(engineMemory().buffer, start, size)
     }
     return this.#view
+  }
+
+  used(): Uint8Array {
+    return this.room(this.length).subarray(0, this.length)
   }
 }

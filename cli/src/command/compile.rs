@@ -34,8 +34,13 @@ impl Compile {
         let json = document.to_compiled_json();
         match &self.out {
             None => io::stdout().write_all(json.as_bytes()).map_err(Failure::Output)?,
-            Some(out) => replace(out, json.as_bytes())
-                .map_err(|error| Failure::Usage(format!("{} cannot be written: {}", out.display(), reason(&error))))?,
+            Some(out) => replace(out, json.as_bytes()).map_err(|error| {
+                let reason = match error.kind() {
+                    io::ErrorKind::NotFound => "there is no such directory".to_owned(),
+                    _ => reason(&error),
+                };
+                Failure::Usage(format!("{} cannot be written: {reason}", out.display()))
+            })?,
         }
         Ok(Exit::Clean)
     }

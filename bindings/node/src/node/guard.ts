@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+
+import type { Guard } from '../guard.js'
+import { isDenied } from '../reason.js'
+import type { HttpRequest } from '../request.js'
+import type { Identity, Verdict } from '../verdict.js'
+import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
+import { identify } from './identity.js'
+import type { Reporter } from './log.js'
+import { protect, type ProtectableServer } from './protect.js'
+import { requestOf, requestOfStream } from './read.js'
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
+    readonly hostbound?: Identity
+  }
+}
+
+declare module 'node:http2' {
+  interface Http2ServerRequest {
+    /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
+    readonly hostbound?: Identity
+  }
+}
+
+/** A request as Node hands it over. Of a stream of HTTP/2 that is met before there is a message, the method is known. */
+export type Message = IncomingMessage | Http2ServerRequest | { readonly method: string; readonly stream: ServerHttp2Stream }
+
+/** What to do beside answering. Errors in hooks are logged and change nothing. */
+export interface Hooks {
+  /** Called after a request was denied. */
+  readonly onDeny?: ((verdict: Verdict, request: Message) => void) | undefined
+  /** Called, in report mode, for a request that would have been denied. */
+  readonly onReport?: ((verdict: Verdict, request: Message) => void) | undefined
+  /** Whether requests that are served carry their identity as `hostbound`. Default: true. */
+  readonly identity?: boolean | undefined
+}
+
+/** What is known of the way a request came: decides whether a peer without an address is a Unix socket. */
+export interface Arrival {
+  readonly isUnixSocket: boolean
+}
+
+/** Stands before a server, or inside one as middleware. Made by {@link hostbound}. */
+export class NodeGuard {
+  readonly #guard: Guard
+  readonly #reporter: Reporter
+  readonly #hooks: Hooks
+  /** Requests that were judged and allowed. */
+  readonly #admitted = new WeakSet<object>()
+  /** Connections on which a request was denied: what follows on them is not served. */
+  readonly #closing = new WeakSet<object>()
+
+  /** @internal */
+  constructor(guard: Guard, reporter: Reporter, hooks: Hooks) {
+    this.#guard = guard
+    this.#reporter = reporter
+    this.#hooks = hooks
+  }
+
+  /** The guard, to judge by hand. */
+  get guard(): Guard {
+    return this.#guard
+  }
+
+  /**
+   * Puts the guard before a server: of `node:http`, `node:https`, or `node:http2`. From then on no listener of the server,
+   * added before or later, meets a request, upgrade, expectation, CONNECT or stream that was not allowed.
+   *
+   * @returns The server.
+   */
+  protect<Server extends ProtectableServer>(server: Server): Server {
+    return protect(server, this)
+  }
+
+  /**
+   * Middleware of Connect and Express. Goes before all other; upgrades do not pass through middleware: see
+   * {@link NodeGuard.upgrade}. Better is {@link NodeGuard.protect}, which sees everything.
+   */
+  readonly middleware = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    next: (error?: unknown) => void,
+  ): void => {
+    if (this.admitMessage(request, response)) next()
+  }
+
+  /**
+   * For the event `upgrade`: true if the upgrade may go on. Else it has been answered and the socket is closed.
+   *
+   * @example
+   * ```js
+   * server.on('upgrade', (request, socket, head) => {
+   *   if (guard.upgrade(request, socket, head)) webSockets.handleUpgrade(request, socket, head, onConnection)
+   * })
+   * ```
+   */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, _head?: Uint8Array): boolean => {
+    return this.#admit(request, request.socket, () => requestOf(request), (answer) => answerSocket(socket, request, answer))
+  }
+
+  /** @internal */
+  admitMessage(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ): boolean {
+    const stream = 'stream' in request ? request.stream : undefined
+    if (stream !== undefined && this.#admitted.has(stream)) {
+      this.#admitted.add(request)
+      return true
+    }
+    const connection = stream ?? request.socket
+    return this.#admit(request, connection, () => requestOf(request), (answer) => answerResponse(response, request, answer))
+  }
+
+  /** @internal */
+  admitStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): boolean {
+    const message = { method: String(headers[':method'] ?? ''), stream }
+    return this.#admit(message, stream, () => requestOfStream(stream, headers, rawHeaders), (answer) =>
+      answerStream(stream, message.method, answer),
+    )
+  }
+
+  /** True if the request may be served; else it has been answered. */
+  #admit(message: Message, connection: object, read: () => HttpRequest, answer: (answer: Answer) => void): boolean {
+    if (this.#admitted.has(message)) return true
+    if (this.#closing.has(connection)) return false
+    let denial: Answer
+    try {
+      const request = read()
+      const code = this.#guard.inspect(request)
+      if (!isDenied(code)) {
+        this.#admitted.add(message)
+        if (this.#hooks.identity !== false) identify(message, this.#guard)
+        if (code !== 0) this.#tell('onReport', message, request)
+        return true
+      }
+      denial = { status: (code >> 8) & 0x3ff, text: this.#guard.clientText() }
+      this.#tell('onDeny', message, request)
+    } catch (error) {
+      this.#reporter.failed('the request could not be judged', error)
+      denial = { status: 500, text: 'unavailable\n' }
+    }
+    this.#closing.add(connection)
+    try {
+      answer(denial)
+    } catch (error) {
+      this.#reporter.failed('the denial could not be sent', error)
+    }
+    return false
+  }
+
+  #tell(hook: 'onDeny' | 'onReport', message: Message, request: HttpRequest): void {
+    const call = this.#hooks[hook]
+    if (call === undefined && !this.#reporter.isOn) return
+    const verdict = this.#guard.verdict()
+    const peer = request.peer ?? null
+    if (hook === 'onDeny') this.#reporter.denied(verdict, message, peer)
+    else this.#reporter.reported(verdict, message, peer)
+    try {
+      call?.(verdict, message)
+    } catch (error) {
+      this.#reporter.failed(`${hook} threw`, error)
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { EventEmitter } from 'node:events'
+import { IncomingMessage, type ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+
+import { HostboundError } from '../errors.js'
+import type { NodeGuard } from './guard.js'
+
+/** A server of `node:http`, `node:https` or `node:http2`. */
+export type ProtectableServer = EventEmitter
+
+type Request = IncomingMessage | Http2ServerRequest
+type Response = ServerResponse | Http2ServerResponse
+
+/** By server, the guard that stands before it. */
+const guards = new WeakMap<object, NodeGuard>()
+
+/**
+ * Puts a guard before a server, in the one place that every request passes whoever listens: the server's `emit`.
+ *
+ * @throws {@link HostboundError} `HOSTBOUND_OPTION` if it is no server, or has another guard.
+ */
+export function protect<Server extends ProtectableServer>(server: Server, guard: NodeGuard): Server {
+  const earlier = guards.get(server)
+  if (earlier === guard) return server
+  if (earlier !== undefined) throw new HostboundError('HOSTBOUND_OPTION', 'the server has another guard already')
+  if (typeof server?.emit !== 'function') throw new HostboundError('HOSTBOUND_OPTION', '`protect` takes a server')
+  guards.set(server, guard)
+
+  const emit = server.emit
+  server.emit = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
+    if (!isAdmitted(guard, event, args)) return true
+    return Reflect.apply(emit, this, [event, ...args]) as boolean
+  }
+  listen(server)
+  return server
+}
+
+function isAdmitted(guard: NodeGuard, event: string | symbol, args: unknown[]): boolean {
+  switch (event) {
+    case 'request':
+    case 'checkContinue':
+    case 'checkExpectation':
+      return guard.admitMessage(args[0] as Request, args[1] as Response)
+    case 'upgrade':
+      return guard.upgrade(args[0] as IncomingMessage, args[1] as Duplex)
+    case 'connect':
+      // HTTP/1 hands over a socket, HTTP/2 a response.
+      return args[0] instanceof IncomingMessage
+        ? guard.upgrade(args[0], args[1] as Duplex)
+        : guard.admitMessage(args[0] as Request, args[1] as Response)
+    case 'stream':
+      return guard.admitStream(args[0] as ServerHttp2Stream, args[1] as IncomingHttpHeaders, args[3] as string[])
+    default:
+      return true
+  }
+}
+
+/**
+ * Listens where Node, without a listener, acts on its own before the verdict: it would send `100 Continue`, and close a
+ * connection that asks for CONNECT without an answer.
+ */
+function listen(server: EventEmitter): void {
+  const onContinue = (request: Request, response: Response): void => {
+    if (server.listenerCount('checkContinue') > 1) return
+    response.writeContinue()
+    server.emit('request', request, response)
+  }
+  server.on('checkContinue', onContinue)
+  // Of HTTP/2 a listener would have to answer. The engine denies every CONNECT of HTTP/1: it never comes to this one.
+  if (!isHttp2(server)) server.on('connect', () => {})
+}
+
+function isHttp2(server: EventEmitter): boolean {
+  return 'updateSettings' in server
+}

@@ -1,0 +1,196 @@
+//! The checks and the reasons: the public codes.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A stage of the judgement. The order of the variants is the order in which they run.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Is it a request by the grammar at all?
+    Request,
+    /// Is it meant for a host that this service answers as?
+    Host,
+    /// Does it come from an address that may connect?
+    Peer,
+    /// Was it started by a page that may start it?
+    Origin,
+    /// Is there a route for it?
+    Route,
+}
+
+impl Check {
+    /// Every check, in the order in which they run.
+    pub const ALL: [Self; 5] = [Self::Request, Self::Host, Self::Peer, Self::Origin, Self::Route];
+
+    /// The stable name, as in a verdict's `check`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Host => "host",
+            Self::Peer => "peer",
+            Self::Origin => "origin",
+            Self::Route => "route",
+        }
+    }
+}
+
+/// Why a request was denied. Names and codes are public API: added when needed, never reused.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Not a request by RFC 9110 and RFC 9112, or beyond the limits.
+    RequestMalformed,
+    /// A header that may occur once occurs twice, or under a second spelling.
+    HeaderDuplicate,
+    /// No Host (RFC 9112 §3.2), and no `:authority` (RFC 9113 §8.3.1).
+    HostMissing,
+    /// Not host [":" port] (RFC 9110 §7.2).
+    HostMalformed,
+    /// More than one Host, or a list in it (RFC 9112 §3.2).
+    HostDuplicate,
+    /// Host, `:authority` and the target's authority disagree.
+    AuthorityMismatch,
+    /// A well-formed host that the policy does not list.
+    HostNotAllowed,
+    /// The transport peer is not listed, or not known.
+    PeerNotAllowed,
+    /// Not a serialized origin (RFC 6454 §7).
+    OriginMalformed,
+    /// The Origin is not listed; or there is none and the policy wants one.
+    OriginNotAllowed,
+    /// Sec-Fetch-Site names a relation that the policy does not list.
+    FetchSiteNotAllowed,
+    /// No route matches, or the path's normal forms disagree on which one does.
+    RouteNotAllowed,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::RequestMalformed,
+        Self::HeaderDuplicate,
+        Self::HostMissing,
+        Self::HostMalformed,
+        Self::HostDuplicate,
+        Self::AuthorityMismatch,
+        Self::HostNotAllowed,
+        Self::PeerNotAllowed,
+        Self::OriginMalformed,
+        Self::OriginNotAllowed,
+        Self::FetchSiteNotAllowed,
+        Self::RouteNotAllowed,
+    ];
+
+    /// The stable name, as in a verdict's `reason`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestMalformed => "request_malformed",
+            Self::HeaderDuplicate => "header_duplicate",
+            Self::HostMissing => "host_missing",
+            Self::HostMalformed => "host_malformed",
+            Self::HostDuplicate => "host_duplicate",
+            Self::AuthorityMismatch => "authority_mismatch",
+            Self::HostNotAllowed => "host_not_allowed",
+            Self::PeerNotAllowed => "peer_not_allowed",
+            Self::OriginMalformed => "origin_malformed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::FetchSiteNotAllowed => "fetch_site_not_allowed",
+            Self::RouteNotAllowed => "route_not_allowed",
+        }
+    }
+
+    /// The stable number, 1…255, in the integer form of a verdict ([`Verdict::code`]).
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::RequestMalformed => 1,
+            Self::HeaderDuplicate => 2,
+            Self::HostMissing => 10,
+            Self::HostMalformed => 11,
+            Self::HostDuplicate => 12,
+            Self::AuthorityMismatch => 13,
+            Self::HostNotAllowed => 14,
+            Self::PeerNotAllowed => 20,
+            Self::OriginMalformed => 30,
+            Self::OriginNotAllowed => 31,
+            Self::FetchSiteNotAllowed => 32,
+            Self::RouteNotAllowed => 40,
+        }
+    }
+
+    /// The check that gives this reason.
+    #[must_use]
+    pub const fn check(self) -> Check {
+        match self {
+            Self::RequestMalformed | Self::HeaderDuplicate => Check::Request,
+            Self::HostMissing
+            | Self::HostMalformed
+            | Self::HostDuplicate
+            | Self::AuthorityMismatch
+            | Self::HostNotAllowed => Check::Host,
+            Self::PeerNotAllowed => Check::Peer,
+            Self::OriginMalformed | Self::OriginNotAllowed | Self::FetchSiteNotAllowed => Check::Origin,
+            Self::RouteNotAllowed => Check::Route,
+        }
+    }
+
+    /// What the client may know. The reasons of these checks tell no secret.
+    #[must_use]
+    pub const fn public(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// The HTTP status: 400 for what is no request or has no usable host, 421 (RFC 9110 §15.5.20) for a host
+    /// that is not served here, 403 for the rest. `hosts.denied_status` may turn 421 into 403.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::HostNotAllowed => 421,
+            Self::PeerNotAllowed
+            | Self::OriginMalformed
+            | Self::OriginNotAllowed
+            | Self::FetchSiteNotAllowed
+            | Self::RouteNotAllowed => 403,
+            _ => 400,
+        }
+    }
+
+    /// True for what report mode denies all the same: check `request` and every 400 of `host`.
+    #[must_use]
+    pub const fn is_always_enforced(self) -> bool {
+        self.status() == 400
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_grouped_by_check() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+        assert!(Reason::ALL.is_sorted_by_key(|reason| reason.check()));
+    }
+}

@@ -1,0 +1,128 @@
+//! The vector files, with their shorthands written out.
+
+#![expect(clippy::unwrap_used, reason = "for tests, where a panic is the message")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hostbound::Policy;
+use serde_json::{Map, Value};
+
+/// One file.
+pub struct File {
+    pub name: String,
+    pub notes: BTreeMap<String, Value>,
+    pub cases: Vec<Case>,
+}
+
+/// One request, the policy before which it is judged, and the verdict that is wanted.
+pub struct Case {
+    pub id: String,
+    pub comment: String,
+    pub flags: Vec<String>,
+    pub policy: Value,
+    pub request: Value,
+    pub want: Value,
+    /// The nearest allowed case.
+    pub twin: Option<String>,
+}
+
+impl Case {
+    /// The case's policy, compiled.
+    pub fn policy(&self) -> Policy {
+        Policy::from_json(&self.policy.to_string(), "vector").unwrap_or_else(|error| panic!("{}: {error}", self.id))
+    }
+}
+
+/// The files of requests and verdicts, in the order of their names.
+pub fn load() -> Vec<File> {
+    let names = ["authority", "guard", "host", "origin", "peer", "request", "route"];
+    names.into_iter().map(load_one).collect()
+}
+
+fn load_one(name: &str) -> File {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(name)
+        .with_extension("json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(file["schema"], "hostbound-vectors-1");
+    let policies = file["policies"].as_object().unwrap();
+    let cases = file["cases"].as_array().unwrap().iter().map(|case| {
+        let text = |key: &str| case[key].as_str().map(str::to_owned);
+        let policy = match &case["policy"] {
+            Value::String(name) => policies[name].clone(),
+            inline => inline.clone(),
+        };
+        Case {
+            id: text("id").unwrap(),
+            comment: text("comment").unwrap_or_default(),
+            flags: case["flags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|flag| flag.as_str().unwrap().to_owned())
+                .collect(),
+            policy: expand(&policy),
+            request: expand(&case["request"]),
+            want: expand(&case["want"]),
+            twin: text("twin"),
+        }
+    });
+    File {
+        name: name.to_owned(),
+        notes: file["notes"].as_object().unwrap().clone().into_iter().collect(),
+        cases: cases.collect(),
+    }
+}
+
+/// Writes out `{"repeat": [text, count]}`, `{"concat": [part, …]}` and, in a list of headers, `{"repeat_header": [name, value, count]}`.
+fn expand(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            if let Some(text) = text_of(value) {
+                return Value::String(text);
+            }
+            Value::Object(object.iter().map(|(key, value)| (key.clone(), expand(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().flat_map(expand_item).collect()),
+        _ => value.clone(),
+    }
+}
+
+fn expand_item(item: &Value) -> Vec<Value> {
+    let Some(header) = item.get("repeat_header") else {
+        return vec![expand(item)];
+    };
+    let (name, value) = (header[0].as_str().unwrap(), expand(&header[1]));
+    let count = header[2].as_u64().unwrap();
+    (0..count)
+        .map(|index| Value::Array(vec![format!("{name}-{index}").into(), value.clone()]))
+        .collect()
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    if let Some(text) = value.as_str() {
+        return Some(text.to_owned());
+    }
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    if let Some(repeat) = object.get("repeat") {
+        let count = usize::try_from(repeat[1].as_u64()?).ok()?;
+        return Some(text_of(&repeat[0])?.repeat(count));
+    }
+    object.get("concat")?.as_array()?.iter().map(text_of).collect()
+}
+
+/// A verdict without the fields that vectors do not pin: `id`, `policy` and every `detail`.
+pub fn pinned_fields(verdict: &Value) -> Value {
+    let mut verdict = verdict.clone();
+    let fields = verdict.as_object_mut().unwrap();
+    for field in ["id", "policy", "detail"] {
+        fields.remove(field);
+    }
+    for report in fields["reported"].as_array_mut().unwrap() {
+        report.as_object_mut().unwrap().remove("detail");
+    }
+    verdict
+}
