@@ -42,7 +42,7 @@ pub fn load() -> Vec<File> {
 
 fn load_one(name: &str) -> File {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
+        .join("../vectors")
         .join(name)
         .with_extension("json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

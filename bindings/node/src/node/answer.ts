@@ -35,7 +35,7 @@ export function answerResponse(
 }
 
 /** Answers a stream of HTTP/2 and ends it. */
-export function answerStream(stream: ServerHttp2Stream, method: string, { status, text }: Answer): void {
+export function answerStream(stream: ServerHttp2Stream, method: string | undefined, { status, text }: Answer): void {
   // The peer may end the stream while it is being refused.
   stream.on('error', () => {})
   if (stream.destroyed || stream.headersSent) {

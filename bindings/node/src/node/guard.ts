@@ -3,7 +3,8 @@ import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, Serv
 import type { Duplex } from 'node:stream'
 
 import type { Guard } from '../guard.js'
-import { isDenied } from '../reason.js'
+import type { Policy } from '../policy.js'
+import { isDenied, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
 import type { Identity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
@@ -39,11 +40,6 @@ export interface Hooks {
   readonly identity?: boolean | undefined
 }
 
-/** What is known of the way a request came: decides whether a peer without an address is a Unix socket. */
-export interface Arrival {
-  readonly isUnixSocket: boolean
-}
-
 /** Stands before a server, or inside one as middleware. Made by {@link hostbound}. */
 export class NodeGuard {
   readonly #guard: Guard
@@ -61,9 +57,9 @@ export class NodeGuard {
     this.#hooks = hooks
   }
 
-  /** The guard, to judge by hand. */
-  get guard(): Guard {
-    return this.#guard
+  /** The policy, such as for a {@link Guard} of your own. */
+  get policy(): Policy {
+    return this.#guard.policy
   }
 
   /**
@@ -138,7 +134,7 @@ export class NodeGuard {
         if (code !== 0) this.#tell('onReport', message, request)
         return true
       }
-      denial = { status: (code >> 8) & 0x3ff, text: this.#guard.clientText() }
+      denial = { status: statusOf(code), text: this.#guard.clientText() }
       this.#tell('onDeny', message, request)
     } catch (error) {
       this.#reporter.failed('the request could not be judged', error)

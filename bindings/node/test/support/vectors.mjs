@@ -1,0 +1,82 @@
+// The vectors of tests/vectors, with their shorthands written out as tests/common/vectors.rs does, and how this face is held to
+// them. Without node: imports: the browser test runs the same file.
+
+/** The files of requests and verdicts. */
+export const FILES = ['authority', 'guard', 'host', 'origin', 'peer', 'request', 'route']
+
+/** The cases of one file. */
+export function casesOf(file) {
+  if (file.schema !== 'hostbound-vectors-1') throw new Error(`schema ${file.schema}`)
+  return file.cases.map((vector) => ({
+    ...vector,
+    policy: expand(typeof vector.policy === 'string' ? file.policies[vector.policy] : vector.policy),
+    request: expand(vector.request),
+  }))
+}
+
+/** The JSON form of a request as this package takes it. */
+export function requestOf({ headers, body, ...rest }) {
+  const request = { ...rest, headers: headers.map(([name, value]) => [name, bytesOf(value)]) }
+  return body === undefined ? request : { ...request, body: bytesOf(body) }
+}
+
+/** Judges a case in every way there is and says what differs from what is wanted: an empty list, if all is well. */
+export async function judge(vector, { Policy, Guard, reasonOf, isDenied, statusOf }) {
+  const guard = new Guard(await Policy.fromJson(JSON.stringify(vector.policy), { file: 'vector' }))
+  const request = requestOf(vector.request)
+  const code = guard.inspect(request)
+  const verdict = guard.verdict()
+  const wrong = []
+  const same = (what, found, wanted) => {
+    const [one, other] = [JSON.stringify(found), JSON.stringify(wanted)]
+    if (one !== other) wrong.push(`${vector.id}: ${what}: found ${one}, wanted ${other}`)
+  }
+  same('pinned fields', sorted(pinned(verdict)), sorted(vector.want))
+  same('reason', reasonOf(code), verdict.reason ?? verdict.reported[0]?.reason ?? null)
+  same('denied', isDenied(code), verdict.decision === 'deny')
+  same('status', statusOf(code), verdict.status)
+  same('zero', code === 0, verdict.decision === 'allow' && verdict.reported.length === 0)
+  same('policy', verdict.policy, guard.policy.digest)
+  same('id', verdict.id, vector.request.id ?? null)
+  const json = guard.decideJson(request)
+  same('as JSON', JSON.stringify(verdict), json)
+  same('again', guard.decideJson({ ...request, headers: request.headers.flat() }), json)
+  same('text', guard.clientText().split('\n')[0], verdict.public_reason ?? '')
+  return wrong
+}
+
+function expand(value) {
+  const text = textOf(value)
+  if (text !== undefined) return text
+  if (Array.isArray(value)) return value.flatMap(expandItem)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, expand(member)]))
+}
+
+function expandItem(item) {
+  if (item?.repeat_header === undefined) return [expand(item)]
+  const [name, value, count] = item.repeat_header
+  return Array.from({ length: count }, (_, index) => [`${name}-${index}`, expand(value)])
+}
+
+function textOf(value) {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return undefined
+  if (value.repeat !== undefined) return textOf(value.repeat[0])?.repeat(value.repeat[1])
+  return value.concat instanceof Array ? value.concat.map(textOf).join('') : undefined
+}
+
+function bytesOf(value) {
+  if (typeof value === 'string') return value
+  return Uint8Array.from(atob(value.base64), (character) => character.charCodeAt(0))
+}
+
+function pinned({ id, policy, detail, reported, ...rest }) {
+  return { ...rest, reported: reported.map(({ detail, ...report }) => report) }
+}
+
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]))
+}
