@@ -239,10 +239,14 @@ impl<'a> Trial<'a> {
 
     /// The one authority of the request, and its text. Host, `:authority` and an absolute-form target must agree (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
     fn own_authority(&self, head: &Head<'a>) -> Result<(&'a [u8], Authority<'a>), Failure<'a>> {
-        let host = one_authority(head.host)?;
-        let pseudo = one_authority(head.pseudo_authority)?;
-        let Some((text, authority)) = host.or(pseudo) else {
+        let (host, pseudo) = (only_one(head.host)?, only_one(head.pseudo_authority)?);
+        let Some(text) = host.or(pseudo) else {
             return Err(Failure::new(Reason::HostMissing, Detail::text("no Host")));
+        };
+        let authority = parse_authority(text)?;
+        let pseudo = match pseudo {
+            Some(pseudo) => Some((pseudo, parse_authority(pseudo)?)),
+            None => None,
         };
         let target = match head.target.authority {
             Some(target) => Some((target, parse_authority(target)?)),
@@ -340,8 +344,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The text and the authority of a header that may occur once.
-fn one_authority<'a>(occurrences: Occurrences<'a>) -> Result<Option<(&'a [u8], Authority<'a>)>, Failure<'a>> {
+/// The value of a header that may occur once.
+fn only_one(occurrences: Occurrences<'_>) -> Result<Option<&[u8]>, Failure<'_>> {
     match occurrences {
         Occurrences::None => Ok(None),
         Occurrences::Many => Err(Failure::new(
@@ -353,7 +357,7 @@ fn one_authority<'a>(occurrences: Occurrences<'a>) -> Result<Option<(&'a [u8], A
             Reason::HostDuplicate,
             Detail::quoting("host ", text, " is a list"),
         )),
-        Occurrences::One(text) => parse_authority(text).map(|authority| Some((text, authority))),
+        Occurrences::One(text) => Ok(Some(text)),
     }
 }
 

@@ -11,6 +11,7 @@ export function casesOf(file) {
     ...vector,
     policy: expand(typeof vector.policy === 'string' ? file.policies[vector.policy] : vector.policy),
     request: expand(vector.request),
+    want: expand(vector.want),
   }))
 }
 
