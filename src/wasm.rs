@@ -64,7 +64,7 @@ impl WasmPolicy {
             errors: vec![PolicyError {
                 code: ErrorCode::TypeMismatch,
                 path: String::new(),
-                message: error.to_string(),
+                message: Error::from(JsValue::from(error)).message().into(),
                 fix: None,
                 position: None,
                 span: 0..0,

@@ -157,13 +157,12 @@ impl<'a> Excerpt<'a> {
         let (before, after) = text.split_at_checked(span.start).unwrap_or((text, ""));
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         let end = after.find('\n').map_or(text.len(), |at| before.len() + at);
-        let line = text.get(start..end).unwrap_or_default();
-        let clipped = |at: usize| at.min(end).saturating_sub(start);
-        let span = clipped(span.start)..clipped(span.end);
+        let line = text.get(start..end).unwrap_or_default().trim_end_matches('\r');
+        let clipped = |at: usize| at.saturating_sub(start).min(line.len());
         Self {
-            line: line.trim_end_matches('\r'),
+            line,
             number: usize::try_from(number).unwrap_or_default(),
-            span,
+            span: clipped(span.start)..clipped(span.end),
         }
     }
 }

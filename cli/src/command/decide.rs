@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
-use crate::input::{Input, Line, Lines};
-use crate::output::{ascii, printable, say};
+use crate::input::{Input, Line, Lines, why_no_request};
+use crate::output::{printable, say};
 use crate::policy::PolicyArgs;
 
 /// Judge requests, one JSON a line
@@ -108,7 +108,7 @@ impl Run<'_> {
     fn verdict(&mut self, number: u64, line: Line<'_>) -> Option<VerdictDocument> {
         let request = match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => return None,
-            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| why(&error.to_string())),
+            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| why_no_request(&error)),
             Line::TooLong => Err("it is longer than 4 MiB".to_owned()),
         };
         Some(match request {
@@ -192,25 +192,6 @@ pub(super) fn summary(verdict: &VerdictDocument) -> String {
     words
 }
 
-/// Why a text is no request, fit for a log: in ASCII, short, and without the text of values, which may be credentials.
-pub(super) fn why(message: &str) -> String {
-    let (message, place) = match message.rsplit_once(" at line ") {
-        Some((message, place)) => (
-            message,
-            place.split_once(' ').map(|(_, column)| format!(" at {column}")),
-        ),
-        None => (message, None),
-    };
-    let message = match message
-        .split_once("invalid type: string \"")
-        .zip(message.rsplit_once('"'))
-    {
-        Some(((before, _), (_, after))) => format!("{before}invalid type: string{after}"),
-        None => message.to_owned(),
-    };
-    format!("{}{}", ascii(&message, 160), place.unwrap_or_default())
-}
-
 #[derive(Default)]
 struct Count {
     allowed: u64,
@@ -246,32 +227,5 @@ impl Count {
             Self { denied: 1.., .. } => Exit::Findings,
             _ => Exit::Clean,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::why;
-
-    #[test]
-    fn what_is_no_request_is_not_quoted() {
-        for (message, want) in [
-            (
-                "EOF while parsing a value at line 1 column 0",
-                "EOF while parsing a value at column 0",
-            ),
-            ("a request is a JSON object", "a request is a JSON object"),
-            (
-                "invalid type: string \"authorization: \\\"x\\\"\", expected a sequence at line 1 column 9",
-                "invalid type: string, expected a sequence at column 9",
-            ),
-            (
-                "unknown field `\u{1b}[2J`, expected one of `id`",
-                "unknown field `\\x1b[2J`, expected one of `id`",
-            ),
-        ] {
-            assert_eq!(why(message), want);
-        }
-        assert!(why(&"x".repeat(10_000)).len() < 200);
     }
 }

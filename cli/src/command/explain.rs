@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::Args;
 use hostbound::{Check, Decision, Explanation, Outcome, RequestDocument, Step};
 
-use super::decide::{summary, why};
+use super::decide::summary;
 use crate::args::Format;
 use crate::color::{BAD, FAINT, GOOD};
 use crate::exit::{Exit, Failure};
-use crate::input::Input;
+use crate::input::{Input, why_no_request};
 use crate::output::{self, printable};
 use crate::policy::PolicyArgs;
 use crate::shorthand::Shorthand;
@@ -83,7 +83,7 @@ impl Explain {
         let path = self.first.as_deref().map(Path::new);
         let json = Input::open(path)?.read_one()?;
         RequestDocument::from_json(&json)
-            .map_err(|error| Failure::Input(format!("this is no request: {}", why(&error.to_string()))))
+            .map_err(|error| Failure::Input(format!("this is no request: {}", why_no_request(&error))))
     }
 
     /// The one thing that is easily forgotten.

@@ -1,0 +1,14 @@
+//! The built command, as users meet it.
+
+#![expect(clippy::unwrap_used, reason = "for tests, where a panic is the message")]
+
+mod check;
+mod compile;
+mod decide;
+mod explain;
+mod general;
+mod policies;
+mod run;
+mod stream;
+mod test;
+mod vector_runs;
