@@ -87,6 +87,9 @@ impl From<&Lint> for Finding {
     }
 }
 
+/// A longer line, as of JSON without line feeds, is not laid out.
+const MAX_LINE: usize = 4096;
+
 /// The file in which findings stand, and its text, if the findings' spans are of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
@@ -95,11 +98,12 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// A finding with the line in which it stands; without a text, in one line of words. Ends in a line feed.
+    /// A finding with the line in which it stands; without a text, or in a line that nobody reads, in one line of words.
     pub(crate) fn render(self, finding: &Finding) -> String {
-        match finding.line.zip(self.text) {
-            Some((line, text)) => self.render_excerpt(finding, &Excerpt::of(text, &finding.span, line)),
-            None => self.render_words(finding),
+        let place = finding.line.zip(self.text);
+        match place.map(|(line, text)| Excerpt::of(text, &finding.span, line)) {
+            Some(excerpt) if excerpt.line.len() <= MAX_LINE => self.render_excerpt(finding, &excerpt),
+            _ => self.render_words(finding),
         }
     }
 

@@ -99,6 +99,25 @@ fn any_place_can_be_shown() {
     }
 }
 
+/// Minified JSON is one long line.
+#[test]
+fn a_long_line_is_not_shown() {
+    let hosts = "\"a\",".repeat(2000);
+    let policy = format!("{{\"version\":1,\"hosts\":{{\"allow\":[\"*\",{hosts}\"b\"]}}}}");
+    let ran = check(&policy, &[]);
+    let first = ran.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("p.toml:1:32: error[host-too-wide]: hosts.allow[0]: `*` "),
+        "{first}"
+    );
+    assert!(
+        ran.stdout.len() < 20_000 && ran.stdout.ends_with("p.toml: refused, 100 errors\n"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(ran.code, 2);
+}
+
 #[test]
 fn a_policy_moves_no_cursor() {
     let ran = check(
