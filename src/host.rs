@@ -44,6 +44,9 @@ impl HostPattern {
         if text == "*" || text == "**" {
             return Err(HostPatternError::TooWide);
         }
+        if let Some(error) = not_only_an_authority(text) {
+            return Err(error);
+        }
         let (host, port) = split_port(text)?;
         let kind = if let Some(name) = host.strip_prefix("**.") {
             PatternKind::Subdomains(wildcard_name(name)?)
@@ -136,6 +139,13 @@ pub enum HostPatternError {
         /// The same with brackets, where an IPv6 address lacks them.
         fix: Option<String>,
     },
+    /// A URL, or a host with a path: more than a host.
+    NotOnlyHost {
+        /// What it has too much.
+        what: &'static str,
+        /// The host in it, if it is one.
+        fix: Option<String>,
+    },
     /// A character above U+007F.
     NotAscii {
         /// The pattern with every label in its A-label form (RFC 5890 §2.3.2.1).
@@ -161,7 +171,7 @@ impl HostPatternError {
     #[must_use]
     pub fn fix(&self) -> Option<String> {
         match self {
-            Self::Malformed { fix, .. } => fix.clone(),
+            Self::Malformed { fix, .. } | Self::NotOnlyHost { fix, .. } => fix.clone(),
             Self::NotAscii { a_labels } => Some(a_labels.clone()),
             Self::Network {
                 error: NetworkError::HostBits { network },
@@ -179,11 +189,15 @@ impl HostPatternError {
 impl fmt::Display for HostPatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Malformed { fix: Some(fix), .. } if fix.starts_with('[') => {
+                f.write_str("is an IPv6 address without brackets")
+            }
             Self::Malformed { error, .. } => error.fmt(f),
+            Self::NotOnlyHost { what, .. } => f.write_str(what),
             Self::NotAscii { .. } => f.write_str("is not ASCII; browsers send the A-label form"),
             Self::TooWide => f.write_str("covers names that nobody in particular owns"),
             Self::WildcardPlace => f.write_str("has a `*` that is not the whole first label"),
-            Self::WildcardAddress => f.write_str("is a wildcard over an address; write a network such as `10.0.0.0/8`"),
+            Self::WildcardAddress => f.write_str("is a wildcard over an address"),
             Self::Network { error, .. } => error.fmt(f),
         }
     }
@@ -335,6 +349,21 @@ fn ancestors(name: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn is_below(name: &[u8], base: &[u8]) -> bool {
     ancestors(name).any(|ancestor| ancestor == base)
+}
+
+/// What people paste: a URL, or a host with a path. A slash after an address is a prefix length, right or wrong.
+fn not_only_an_authority(text: &str) -> Option<HostPatternError> {
+    let (what, rest) = match text.split_once("://") {
+        Some((_, rest)) => ("is a URL, not a host", rest),
+        None => ("has a path", text),
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    let has_more = rest.len() != text.len() || (host.len() != rest.len() && !is_address);
+    has_more.then(|| HostPatternError::NotOnlyHost {
+        what,
+        fix: HostPattern::parse(host).is_ok().then(|| host.to_owned()),
+    })
 }
 
 /// Splits `:port` off. A colon counts only after the closing bracket, or if it is the only one.
@@ -490,8 +519,10 @@ mod tests {
             ("a.example:", None),
             ("a.example:0", None),
             ("a.example:99999", None),
-            ("http://a.example", None),
-            ("a.example/path", None),
+            ("http://a.example", Some("a.example")),
+            ("http://localhost:80/", Some("localhost:80")),
+            ("http://", None),
+            ("a.example/path", Some("a.example")),
             ("127.1", None),
             ("::1", Some("[::1]")),
             ("fd00::/8", Some("[fd00::/8]")),

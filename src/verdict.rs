@@ -114,21 +114,22 @@ impl fmt::Display for Detail<'_> {
         f.write_str(self.before)?;
         if let Some(quoted) = self.quoted {
             f.write_str("`")?;
-            write_escaped(f, quoted)?;
+            write_escaped(f, quoted, Detail::QUOTED_BYTES)?;
             f.write_str("`")?;
         }
         f.write_str(self.after)
     }
 }
 
-pub(crate) fn write_escaped(f: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
-    for byte in bytes.iter().take(Detail::QUOTED_BYTES) {
+/// At most `limit` bytes, those outside 0x20–0x7e as `\xNN`, a cut marked `...`.
+pub(crate) fn write_escaped(f: &mut impl fmt::Write, bytes: &[u8], limit: usize) -> fmt::Result {
+    for byte in bytes.iter().take(limit) {
         match byte {
             0x20..=0x7e => f.write_char(char::from(*byte))?,
             _ => write!(f, "\\x{byte:02x}")?,
         }
     }
-    if bytes.len() > Detail::QUOTED_BYTES {
+    if bytes.len() > limit {
         f.write_str("...")?;
     }
     Ok(())

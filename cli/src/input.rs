@@ -4,10 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
-use hostbound::RequestDocumentError;
-
 use crate::exit::Failure;
-use crate::output::{ascii, say};
+use crate::output::say;
 use crate::policy::reason;
 
 /// The longest line, and the longest single request: 4 MiB.
@@ -123,26 +121,8 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// Why a text is no request, fit for a log: in ASCII, short, and without the text of values, which may be credentials.
-pub(crate) fn why_no_request(error: &RequestDocumentError) -> String {
-    let message = error.to_string();
-    let (message, place) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
-    let place = match place.split_once(' ') {
-        Some(("1", column)) => format!(" at {column}"),
-        Some(_) => format!(" at line {place}"),
-        None => String::new(),
-    };
-    let message = match message.split_once(": string \"").zip(message.rsplit_once('"')) {
-        Some(((before, _), (_, after))) => format!("{before}: string{after}"),
-        None => message.to_owned(),
-    };
-    format!("{}{place}", ascii(&message, 160))
-}
-
 #[cfg(test)]
 mod tests {
-    use hostbound::RequestDocument;
-
     use super::*;
 
     fn lines(text: Vec<u8>) -> Lines<io::Cursor<Vec<u8>>> {
@@ -178,37 +158,6 @@ mod tests {
         assert!(matches!(lines.next(), Ok(None)));
         assert_eq!((lines.number, lines.bytes()), (6, length));
         assert!(lines.line.capacity() < 3 * MAX_LINE);
-    }
-
-    #[test]
-    fn what_is_no_request_is_not_quoted() {
-        for (json, want) in [
-            ("", "EOF while parsing a value at column 0"),
-            ("[]", "a request is a JSON object"),
-            (
-                "{\n\"method\":1}",
-                "invalid type: integer `1`, expected a string at line 2 column 10",
-            ),
-            (
-                r#"{"headers":"authorization: \"x\""}"#,
-                "invalid type: string, expected a sequence at column 33",
-            ),
-            (
-                r#"{"scheme":"s3cret"}"#,
-                "invalid value: string, expected `http` or `https` at column 19",
-            ),
-        ] {
-            let error = RequestDocument::from_json(json.as_bytes()).unwrap_err();
-            assert_eq!(why_no_request(&error), want);
-        }
-        for key in ["\u{1b}[2J\u{e9}", &"x".repeat(10_000)] {
-            let json = serde_json::json!({ key: 1 }).to_string();
-            let why = why_no_request(&RequestDocument::from_json(json.as_bytes()).unwrap_err());
-            assert!(
-                why.len() < 220 && why.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
-                "{why}"
-            );
-        }
     }
 
     #[test]

@@ -36,21 +36,6 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
     out
 }
 
-/// A foreign text in the manner of a verdict's detail: bytes outside 0x20–0x7e as `\xNN`, a cut marked `...`.
-pub(crate) fn ascii(text: &str, limit: usize) -> String {
-    let mut out = String::new();
-    for byte in text.bytes().take(limit) {
-        match byte {
-            0x20..=0x7e => out.push(char::from(byte)),
-            _ => out.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    if text.len() > limit {
-        out.push_str("...");
-    }
-    out
-}
-
 /// `1 case`, `2 cases`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 {
@@ -70,7 +55,6 @@ mod tests {
             printable("a\u{1b}[31m\u{e9}\u{202e}", 99),
             "a\\u{1b}[31m\u{e9}\\u{202e}"
         );
-        assert_eq!(ascii("a\u{1b}\u{e9}", 3), "a\\x1b\\xc3...");
         assert_eq!(printable("abcdef", 3), "abc...");
         assert_eq!(printable("abc", 3), "abc");
     }

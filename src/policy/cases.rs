@@ -78,13 +78,23 @@ fn is_part_of(expected: &Json, found: &Json) -> bool {
     }
 }
 
-/// A part of a document as plain JSON.
+/// A value inside that JSON cannot hold as it stands: a date, or a number that is no integer.
+pub(crate) fn unusable(node: &Node) -> Option<&Node> {
+    match &node.value {
+        Value::Datetime | Value::OtherNumber(_) => Some(node),
+        Value::List(items) => items.iter().find_map(unusable),
+        Value::Table(entries) => entries.iter().find_map(|entry| unusable(&entry.node)),
+        _ => None,
+    }
+}
+
+/// A part of a document as plain JSON. Of what is `unusable` nothing is kept.
 pub(crate) fn to_json(node: &Node) -> Json {
     match &node.value {
-        Value::Null | Value::Datetime => Json::Null,
+        Value::Null | Value::Datetime | Value::OtherNumber(_) => Json::Null,
         Value::Boolean(value) => Json::Bool(*value),
         Value::Integer(value) => Json::from(*value),
-        Value::OtherNumber(text) | Value::String(text) => Json::String(text.clone()),
+        Value::String(text) => Json::String(text.clone()),
         Value::List(items) => items.iter().map(to_json).collect(),
         Value::Table(entries) => entries
             .iter()

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use super::cases::{Case, to_json};
+use super::cases::{Case, to_json, unusable};
 use super::diagnostic::{ErrorCode, Position};
 use super::node::{Node, Path};
 use super::report::Report;
 use super::schema::EXPECTATIONS;
 use super::shape::{listed, shortened};
 use super::{Exempt, Hosts, Mode, Policy};
-use crate::authority::{Port, Scheme};
+use crate::authority::{AuthorityError, Port, Scheme};
 use crate::host::{HostPattern, HostPatternError, HostSet};
 use crate::origin::{FETCH_SITES, OriginSet, Origins};
 use crate::peer::{PeerPattern, PeerSet};
 use crate::request::{FORWARDED_HEADERS, RequestDocument, is_method};
 use crate::route::{Methods, PathPattern, Route, Routes, Selector, Shadows};
+use crate::verdict::{Check, Reason};
 
 /// A compiled document without what only the document knows.
 pub(crate) struct Parts {
@@ -224,10 +225,10 @@ impl<'r, 'a> Compiler<'r, 'a> {
         }
     }
 
-    fn host_list(&mut self, list: &Node, path: &Path<'_>, before: Option<&HostSet>) -> HostList {
+    fn host_list(&mut self, list: &Node, list_path: &Path<'_>, before: Option<&HostSet>) -> HostList {
         let mut hosts = HostList::default();
         for (index, item) in list.items().iter().enumerate() {
-            let path = path.index(index);
+            let path = list_path.index(index);
             let text = item.as_str().unwrap_or_default();
             let pattern = match HostPattern::parse(text) {
                 Ok(pattern) => pattern,
@@ -264,16 +265,31 @@ impl<'r, 'a> Compiler<'r, 'a> {
             (None, HostPatternError::WildcardPlace) => {
                 "write `*.name` for one more label or `**.name` for any number".into()
             }
-            (None, _) => "write a host without scheme and path, such as `api.example.com` or `[::1]:8443`".into(),
+            (None, HostPatternError::WildcardAddress) => "write a network such as `10.0.0.0/8`".into(),
+            (
+                None,
+                HostPatternError::Malformed {
+                    error: AuthorityError::Number,
+                    ..
+                },
+            ) => "write all four numbers in decimal, as in `127.0.0.1`".into(),
+            (
+                None,
+                HostPatternError::Malformed {
+                    error: AuthorityError::Port,
+                    ..
+                },
+            ) => "leave the port out for any port, or write one as in `localhost:8080`".into(),
+            (None, _) => "write a host such as `api.example.com` or `[::1]:8443`".into(),
         };
         let message = format!("`{}` {error}", shortened(&item.offending()));
         self.report.error(code, path, item.span.clone(), message).fix(fix);
     }
 
-    fn peers(&mut self, list: &Node, path: &Path<'_>) -> PeerList {
+    fn peers(&mut self, list: &Node, list_path: &Path<'_>) -> PeerList {
         let mut peers = PeerList::default();
         for (index, item) in list.items().iter().enumerate() {
-            let path = path.index(index);
+            let path = list_path.index(index);
             let text = item.as_str().unwrap_or_default();
             let quoted = shortened(text);
             match PeerPattern::parse(text) {
@@ -287,7 +303,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
                     }
                     None => match peers.set.insert(pattern) {
                         Ok(()) => peers.patterns.push(pattern),
-                        Err(earlier) => self.covered(item, &path, &format!("entry {earlier} of this list")),
+                        Err(earlier) => self.covered(item, &path, &format!("{list_path}[{earlier}]")),
                     },
                 },
                 Err(error) => {
@@ -557,6 +573,25 @@ impl<'r, 'a> Compiler<'r, 'a> {
             .fix("remove it".into());
     }
 
+    fn known_expectations(&mut self, expect: &Node, path: &Path<'_>) {
+        for entry in expect.entries() {
+            let (Some(text), Some(known)) = (entry.node.as_str(), known_values(&entry.key)) else {
+                continue;
+            };
+            if !known.contains(&text) {
+                let message = format!("`{}` is no {} of a verdict", shortened(text), entry.key);
+                self.report
+                    .error(
+                        ErrorCode::CaseMalformed,
+                        &path.key(&entry.key),
+                        entry.node.span.clone(),
+                        message,
+                    )
+                    .fix(format!("write {}", listed("or", known.into_iter())));
+            }
+        }
+    }
+
     fn case(&mut self, case: &Node, path: &Path<'_>) -> Option<Case> {
         let (request, expect) = (case.get("request")?, case.get("expect")?);
         let expect_path = path.key("expect");
@@ -573,7 +608,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
                         entry.key_span.clone(),
                         message,
                     )
-                    .fix(format!("the fields are {}", listed(EXPECTATIONS.into_iter())));
+                    .fix(format!("the fields are {}", listed("and", EXPECTATIONS.into_iter())));
             }
         }
         if expect.entries().is_empty() {
@@ -586,12 +621,23 @@ impl<'r, 'a> Compiler<'r, 'a> {
                 )
                 .fix("write `decision = \"deny\"` or `decision = \"allow\"`, and a `reason`".into());
         }
+        for (part, path) in [(request, path.key("request")), (expect, path.key("expect"))] {
+            if let Some(value) = unusable(part) {
+                let message = format!(
+                    "`{}` is {}, not a string or an integer",
+                    shortened(&value.offending()),
+                    value.kind()
+                );
+                self.report
+                    .error(ErrorCode::CaseMalformed, &path, value.span.clone(), message);
+                return None;
+            }
+        }
+        self.known_expectations(expect, &path.key("expect"));
         let request = match RequestDocument::from_json(to_json(request).to_string().as_bytes()) {
             Ok(request) => request,
             Err(error) => {
-                let error = error.to_string();
-                let message = error.split(" at line ").next().unwrap_or_default();
-                let message = format!("the request is malformed: {}", shortened(message));
+                let message = format!("the request is malformed: {}", error.message());
                 self.report.error(
                     ErrorCode::CaseMalformed,
                     &path.key("request"),
@@ -610,6 +656,17 @@ impl<'r, 'a> Compiler<'r, 'a> {
             expect,
             position: self.report.position(path, &case.span),
         })
+    }
+}
+
+/// The values that a verdict can have in fields where a misspelt one would only show as a case that fails.
+fn known_values(field: &str) -> Option<Vec<&'static str>> {
+    match field {
+        "decision" => Some(vec!["allow", "deny"]),
+        "mode" => Some(vec!["enforce", "report"]),
+        "check" => Some(Check::ALL.iter().map(|check| check.as_str()).collect()),
+        "reason" | "public_reason" => Some(Reason::ALL.iter().map(|reason| reason.as_str()).collect()),
+        _ => None,
     }
 }
 

@@ -33,12 +33,12 @@ impl PolicyDocument {
     pub fn from_toml(text: &str, file: &str) -> Result<Self, PolicyErrors> {
         check_length(text, file)?;
         let root = super::toml::parse(text).map_err(|error| {
-            let code = if error.message.contains("duplicate key") {
-                ErrorCode::KeyDuplicate
-            } else {
-                ErrorCode::Syntax
-            };
-            refusal(code, error.message, error.span, text, file)
+            if error.message.contains("duplicate key") {
+                let key = text.get(error.span.clone()).unwrap_or_default();
+                let message = format!("the key `{}` occurs twice", shape::shortened(key));
+                return refusal(ErrorCode::KeyDuplicate, message, error.span, text, file);
+            }
+            refusal(ErrorCode::Syntax, error.message, error.span, text, file)
         })?;
         Ok(Self {
             root,
@@ -129,7 +129,8 @@ impl PolicyDocument {
         hosts: impl IntoIterator<Item = &'a str>,
         source: &str,
     ) -> Result<Vec<&'a str>, PolicyErrors> {
-        let mut report = Report::new(&self.file, &self.places);
+        // What is wrong is not in the file.
+        let mut report = Report::new(&self.file, &Places::None);
         let path = Path::ROOT;
         let (path, allow_key) = (path.key("hosts"), "allow");
         let path = path.key(allow_key);

@@ -84,7 +84,8 @@ impl<'a> Linter<'a> {
     fn top(&mut self) {
         let root = &self.document.root;
         if let Some(mode) = root.get("mode").filter(|mode| mode.as_str() == Some("report")) {
-            let message = "the policy reports and denies nothing but malformed requests and hosts".into();
+            let message =
+                "what would be denied is allowed and reported; only malformed requests and hosts are denied".into();
             self.lint(
                 LintId::ModeReport,
                 &Path::ROOT.key("mode"),

@@ -10,6 +10,9 @@ pub(crate) fn check(document: &Node, report: &mut Report<'_>) {
     check_table(document, DOCUMENT, &Path::ROOT, report);
 }
 
+/// Sections of other versions of this format. What is not enforced is not accepted.
+const LATER_SECTIONS: [&str; 3] = ["egress", "signatures", "tokens"];
+
 fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Report<'_>) {
     for entry in node.entries() {
         let is_annotation = path.is_root() && ANNOTATIONS.contains(&entry.key.as_str());
@@ -19,7 +22,13 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
             None => {
                 let fix = match nearest(&entry.key, fields) {
                     Some(key) => format!("write `{key}`"),
-                    None => format!("the keys here are {}", listed(fields.iter().map(|field| field.key))),
+                    None if LATER_SECTIONS.contains(&entry.key.as_str()) => {
+                        "remove it: this version judges host, peer, origin and route".to_owned()
+                    }
+                    None => format!(
+                        "the keys here are {}",
+                        listed("and", fields.iter().map(|field| field.key))
+                    ),
                 };
                 let message = format!("no key `{}` here", shortened(&entry.key));
                 let path = path.key(&entry.key);
@@ -34,7 +43,16 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
             let message = format!("the key `{}` is missing", field.key);
             report
                 .error(ErrorCode::KeyMissing, path, node.span.clone(), message)
-                .fix(format!("write `{} = {}`", field.key, example(&field.shape)));
+                .fix(match &field.shape {
+                    Shape::Table(fields) => {
+                        let required = fields.iter().filter(|field| field.is_required);
+                        let keys: Vec<_> = required
+                            .map(|field| format!("`{} = {}`", field.key, example(&field.shape)))
+                            .collect();
+                        format!("add a section `[{}]` with {}", field.key, keys.join(", "))
+                    }
+                    shape => format!("add `{} = {}`", field.key, example(shape)),
+                });
         }
     }
 }
@@ -52,7 +70,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
         (Shape::Choice(choices), Value::String(text)) => {
             if !choices.contains(&text.as_str()) {
                 let message = format!("`{}` is no value of this key", shortened(text));
-                let fix = format!("write {}", listed(choices.iter().copied()));
+                let fix = format!("write {}", listed("or", choices.iter().copied()));
                 report
                     .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
                     .fix(fix);
@@ -62,7 +80,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             if !numbers.contains(number) {
                 let message = format!("`{number}` is no value of this key");
                 let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
-                let fix = format!("write {}", listed(numbers.iter().map(String::as_str)));
+                let fix = format!("write {}", listed("or", numbers.iter().map(String::as_str)));
                 report
                     .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
                     .fix(fix);
@@ -77,7 +95,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                         node.span.clone(),
                         "the list is empty".into(),
                     )
-                    .fix("leave the key out for the default, or list what is meant".into());
+                    .fix(format!("list at least one, such as `{}`", example(of)));
             }
             for (index, item) in items.iter().enumerate() {
                 check_value(item, of, &path.index(index), report);
@@ -165,11 +183,12 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-pub(crate) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+/// The words in backticks, the last after `conjunction`.
+pub(crate) fn listed<'a>(conjunction: &str, words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
         None => String::new(),
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
 use super::{Header, Headers, Request, Timestamp, Version};
 use crate::authority::Scheme;
 use crate::peer::Peer;
+use crate::verdict::write_escaped;
 
 /// A request that owns its bytes, read from JSON. Unknown and duplicate fields are errors.
 ///
@@ -44,9 +45,12 @@ impl RequestDocument {
     pub fn from_json(json: &[u8]) -> Result<Self, RequestDocumentError> {
         // A derived struct would also take a list.
         if json.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
-            return Err(RequestDocumentError("a request is a JSON object".to_owned()));
+            return Err(RequestDocumentError {
+                message: "a request is a JSON object".to_owned(),
+                place: String::new(),
+            });
         }
-        serde_json::from_slice(json).map_err(|error| RequestDocumentError(error.to_string()))
+        serde_json::from_slice(json).map_err(|error| RequestDocumentError::of(&error))
     }
 
     /// The time at which the request is judged.
@@ -87,13 +91,49 @@ impl RequestDocument {
     }
 }
 
-/// Why a text is no request in JSON.
+/// Why a text is no request in JSON, fit for a log: in ASCII, short, and without the text of values, which may be credentials.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RequestDocumentError(String);
+pub struct RequestDocumentError {
+    message: String,
+    place: String,
+}
+
+impl RequestDocumentError {
+    fn of(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
+        let mut shown = String::new();
+        // What stands between double quotes is a value.
+        for (index, part) in message.split('"').enumerate() {
+            if index % 2 == 0 {
+                shown.push_str(part.trim_end_matches(' '));
+            }
+        }
+        // Writing to a string cannot fail.
+        let mut message = String::new();
+        let shown = shown.replace(
+            "invalid length 1, expected a tuple of size 2",
+            "a header is [name, value]",
+        );
+        let _ = write_escaped(&mut message, shown.as_bytes(), 160);
+        let place = match error.line() {
+            0 => String::new(),
+            1 => format!(" at column {}", error.column()),
+            line => format!(" at line {line} column {}", error.column()),
+        };
+        Self { message, place }
+    }
+
+    /// The message without the place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
 
 impl fmt::Display for RequestDocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}{}", self.message, self.place)
     }
 }
 
@@ -121,11 +161,14 @@ struct Latin1(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Latin1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        latin1(&String::deserialize(deserializer)?).map(Self)
+        latin1(String::deserialize(deserializer)?).map(Self)
     }
 }
 
-fn latin1<E: Error>(text: &str) -> Result<Vec<u8>, E> {
+fn latin1<E: Error>(text: String) -> Result<Vec<u8>, E> {
+    if text.is_ascii() {
+        return Ok(text.into_bytes());
+    }
     text.chars()
         .map(|character| {
             u8::try_from(character)
@@ -182,7 +225,7 @@ struct Bytes(Vec<u8>);
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match TextOrBytes::deserialize(deserializer)? {
-            TextOrBytes::Text(text) => latin1(&text).map(Self),
+            TextOrBytes::Text(text) => latin1(text).map(Self),
             TextOrBytes::Bytes(bytes) => Ok(Self(bytes)),
         }
     }
@@ -284,6 +327,17 @@ mod tests {
     }
 
     #[test]
+    fn errors_are_short_and_ascii() {
+        for key in ["\u{1b}[2J\u{e9}", &"x".repeat(10_000)] {
+            let error = error(&serde_json::json!({ key: 1 }).to_string());
+            assert!(
+                error.len() < 300 && error.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn everything_else_is_an_error() {
         for (json, part) in [
             ("", "EOF"),
@@ -307,7 +361,14 @@ mod tests {
                 r#"{"method":"GET","target":"/","headers":[["a",{"base64":"/w"}]]}"#,
                 "base64",
             ),
-            (r#"{"method":"GET","target":"/","headers":[["a"]]}"#, "invalid length"),
+            (
+                r#"{"method":"GET","target":"/","headers":[["a"]]}"#,
+                "a header is [name, value]",
+            ),
+            (
+                r#"{"headers":"authorization: Bearer s3cret"}"#,
+                "invalid type: string, expected a sequence at column 41",
+            ),
             (
                 r#"{"method":"GET","target":"/","headers":[["a",["YQ=="]]]}"#,
                 "string or",

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
-use crate::input::{Input, Line, Lines, why_no_request};
+use crate::input::{Input, Line, Lines};
 use crate::output::{printable, say};
 use crate::policy::PolicyArgs;
 
@@ -108,7 +108,7 @@ impl Run<'_> {
     fn verdict(&mut self, number: u64, line: Line<'_>) -> Option<VerdictDocument> {
         let request = match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => return None,
-            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| why_no_request(&error)),
+            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| error.to_string()),
             Line::TooLong => Err("it is longer than 4 MiB".to_owned()),
         };
         Some(match request {

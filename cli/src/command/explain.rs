@@ -10,7 +10,7 @@ use super::decide::summary;
 use crate::args::Format;
 use crate::color::{BAD, FAINT, GOOD};
 use crate::exit::{Exit, Failure};
-use crate::input::{Input, why_no_request};
+use crate::input::Input;
 use crate::output::{self, printable};
 use crate::policy::PolicyArgs;
 use crate::shorthand::Shorthand;
@@ -82,8 +82,7 @@ impl Explain {
         }
         let path = self.first.as_deref().map(Path::new);
         let json = Input::open(path)?.read_one()?;
-        RequestDocument::from_json(&json)
-            .map_err(|error| Failure::Input(format!("this is no request: {}", why_no_request(&error))))
+        RequestDocument::from_json(&json).map_err(|error| Failure::Input(format!("this is no request: {error}")))
     }
 
     /// The one thing that is easily forgotten.
