@@ -9,11 +9,11 @@ pub use explain::{Explanation, Outcome, Step};
 use crate::authority::{Authority, AuthorityError, Host, Scheme};
 use crate::origin::OriginPass;
 use crate::peer::Peer;
-use crate::policy::{Exempt, Mode, Policy};
+use crate::policy::{Exempt, Policy};
 use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
 use crate::route::Selector;
 use crate::verdict::{
-    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Reason, Verdict, VerdictDocument,
+    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Mode, Reason, Verdict, VerdictDocument,
 };
 
 /// Judges requests by one policy.
@@ -173,14 +173,14 @@ impl<'a> Trial<'a> {
     }
 
     fn failed(self, failure: Failure<'a>) -> Verdict<'a> {
-        let is_reported = self.policy.mode == Mode::Report && !failure.reason().is_always_enforced();
+        let is_reported = self.policy.mode() == Mode::Report && !failure.reason().is_always_enforced();
         let decision = if is_reported { Decision::Allow } else { Decision::Deny };
         self.verdict(decision, Some(failure))
     }
 
     fn verdict(self, decision: Decision, failure: Option<Failure<'a>>) -> Verdict<'a> {
         let is_loopback = self.request.peer.is_loopback();
-        Verdict::new(self.policy, decision, failure, self.identity, is_loopback)
+        Verdict::new(&self.policy.provenance, decision, failure, self.identity, is_loopback)
     }
 
     fn scheme(&self) -> Scheme {

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::policy::node::{Entry, MAX_INTEGER, Node, Value};
+use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 
 /// The deepest nesting of lists and objects.
 const MAX_DEPTH: usize = 64;

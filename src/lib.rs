@@ -29,9 +29,11 @@ mod host;
 mod json;
 mod origin;
 mod peer;
+mod place;
 mod policy;
 mod request;
 mod route;
+mod tree;
 mod verdict;
 #[cfg(feature = "wasm")]
 mod wasm;
@@ -43,15 +45,15 @@ pub use guard::{Explanation, Guard, Inspection, Outcome, Step};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
+pub use place::Position;
 pub use policy::{
-    Case, CaseMismatch, ErrorCode, Lint, LintId, Mode, Policy, PolicyDocument, PolicyError, PolicyErrors, Position,
-    json_schema,
+    Case, CaseMismatch, ErrorCode, Lint, LintId, Policy, PolicyDocument, PolicyError, PolicyErrors, json_schema,
 };
 pub use request::{
     Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError,
     Timestamp, Version, pack,
 };
 pub use verdict::{
-    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Reason, ReportDocument, Unproved,
-    Verdict, VerdictDocument,
+    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
+    Unproved, Verdict, VerdictDocument,
 };

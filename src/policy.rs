@@ -8,17 +8,14 @@ mod diagnostic;
 mod digest;
 mod document;
 mod lint;
-pub(crate) mod node;
 mod report;
 mod schema;
 mod shape;
 #[cfg(feature = "toml")]
 mod toml;
 
-use std::collections::HashMap;
-
 pub use cases::{Case, CaseMismatch};
-pub use diagnostic::{ErrorCode, Lint, LintId, PolicyError, PolicyErrors, Position};
+pub use diagnostic::{ErrorCode, Lint, LintId, PolicyError, PolicyErrors};
 pub use document::PolicyDocument;
 pub use schema::json_schema;
 
@@ -27,41 +24,18 @@ use crate::host::HostSet;
 use crate::origin::Origins;
 use crate::peer::PeerSet;
 use crate::route::Routes;
-
-/// What happens to a request that fails a check.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
-    /// It is denied.
-    Enforce,
-    /// It is allowed and reported, unless it is malformed.
-    Report,
-}
-
-impl Mode {
-    /// `enforce` or `report`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Report => "report",
-        }
-    }
-}
+use crate::verdict::{Mode, Provenance};
 
 /// A valid policy, ready to judge. Made by [`PolicyDocument::compile`].
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) name: Option<String>,
-    pub(crate) mode: Mode,
-    pub(crate) explain_to_client: bool,
+    pub(crate) provenance: Provenance,
     pub(crate) hosts: Hosts,
     pub(crate) peers: Option<PeerSet>,
     pub(crate) origins: Origins,
     pub(crate) routes: Option<Routes>,
     pub(crate) cases: Vec<Case>,
-    pub(crate) digest: String,
-    pub(crate) file: String,
-    pub(crate) positions: HashMap<String, Position>,
 }
 
 /// The `hosts` section.
@@ -110,13 +84,13 @@ impl Policy {
     /// Whether it denies or reports.
     #[must_use]
     pub const fn mode(&self) -> Mode {
-        self.mode
+        self.provenance.mode
     }
 
     /// `sha256:` and 64 hex digits: the SHA-256 of the RFC 8785 JSON of the document without `cases`. The same for TOML, JSON and the compiled form.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.digest
+        &self.provenance.digest
     }
 
     /// The document's own cases.
@@ -128,7 +102,7 @@ impl Policy {
     /// True if denials are explained to peers on loopback.
     #[must_use]
     pub const fn explains_to_client(&self) -> bool {
-        self.explain_to_client
+        self.provenance.explain_to_client
     }
 
     /// True if the policy uses `peers`, `hosts.exempt` or `hosts.trusted_proxies`. A face that cannot know the transport peer must refuse to start with it.
@@ -140,7 +114,6 @@ impl Policy {
     /// Where an entry stands, as `file:line`; none if it is not written.
     #[must_use]
     pub fn place_of(&self, path: &str) -> Option<String> {
-        let position = self.positions.get(path)?;
-        Some(format!("{}:{}", self.file, position.line))
+        self.provenance.place_of(path)
     }
 }

@@ -3,16 +3,18 @@
 //! Decides nothing itself.
 
 mod document;
+mod provenance;
 mod reason;
 
 use std::fmt;
 
 pub use document::{IdentityDocument, ReportDocument, Unproved, VerdictDocument};
+pub use provenance::Mode;
+pub(crate) use provenance::Provenance;
 pub use reason::{Check, Reason};
 use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
-use crate::policy::Policy;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -184,7 +186,7 @@ impl fmt::Display for EffectiveAuthority<'_> {
 /// The whole answer to one request. Borrows from the guard and the request; [`Verdict::document`] is the owned form.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'a> {
-    policy: &'a Policy,
+    provenance: &'a Provenance,
     decision: Decision,
     failure: Option<Failure<'a>>,
     identity: Identity<'a>,
@@ -193,14 +195,14 @@ pub struct Verdict<'a> {
 
 impl<'a> Verdict<'a> {
     pub(crate) const fn new(
-        policy: &'a Policy,
+        provenance: &'a Provenance,
         decision: Decision,
         failure: Option<Failure<'a>>,
         identity: Identity<'a>,
         loopback_peer: bool,
     ) -> Self {
         Self {
-            policy,
+            provenance,
             decision,
             failure,
             identity,
@@ -266,12 +268,12 @@ impl<'a> Verdict<'a> {
             return String::new();
         };
         let public = failure.reason.public();
-        if !(self.policy.explains_to_client() && self.loopback_peer) {
+        if !(self.provenance.explain_to_client && self.loopback_peer) {
             return format!("{public}\n");
         }
         let place = failure
             .rule
-            .map_or_else(String::new, |rule| match self.policy.place_of(rule) {
+            .map_or_else(String::new, |rule| match self.provenance.place_of(rule) {
                 Some(place) => format!(" ({rule}, {place})"),
                 None => format!(" ({rule}, by default)"),
             });
@@ -291,8 +293,8 @@ impl<'a> Verdict<'a> {
             public_reason: denied.map(|failure| failure.reason.public()),
             rule: denied.and_then(|failure| failure.rule).map(Into::into),
             detail: denied.map(|failure| failure.detail.to_string()),
-            mode: self.policy.mode().as_str(),
-            policy: self.policy.digest().to_owned(),
+            mode: self.provenance.mode.as_str(),
+            policy: self.provenance.digest.clone(),
             identity: self.identity().map(|identity| IdentityDocument {
                 host: identity.host.map(|host| host.to_string()),
                 route: identity.route.map(Into::into),

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::Position;
-use super::node::{Node, Value};
+use crate::place::Position;
 use crate::request::RequestDocument;
+use crate::tree::{Node, Value};
 use crate::verdict::VerdictDocument;
 
 /// One entry of `cases`.

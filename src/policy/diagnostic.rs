@@ -3,20 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-/// A place in a text, counted from 1; columns count characters.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Position {
-    /// The line.
-    pub line: u32,
-    /// The character in the line.
-    pub column: u32,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
+use crate::place::Position;
 
 /// What kind of mistake a policy has. The names are public API.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::document::is_left_out;
-use super::node::{Entry, Node, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// `sha256:` and the digest of the document without `cases` and annotations.
 pub(crate) fn digest(document: &Node) -> String {

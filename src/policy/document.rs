@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::compile::Compiler;
-use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors, Position};
+use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors};
 use super::digest::{digest, write_json, write_string};
-use super::node::{Entry, Node, Path, Value};
 use super::report::{LineIndex, Places, Report};
 use super::schema::ANNOTATIONS;
 use super::{Policy, shape};
 use crate::host::HostPattern;
 use crate::json::{self, JsonErrorKind};
+use crate::place::Position;
+use crate::tree::{Entry, Node, Path, Value};
 
 /// The longest text of a policy: 16 MiB.
 const MAX_TEXT: usize = 16 * 1024 * 1024;

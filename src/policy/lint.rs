@@ -2,11 +2,11 @@
 
 use super::PolicyDocument;
 use super::diagnostic::{Lint, LintId};
-use super::node::{Node, Path};
 use super::shape::shortened;
 use crate::host::HostPattern;
 use crate::peer::PeerPattern;
 use crate::route::{Methods, PathPattern};
+use crate::tree::{Node, Path};
 
 /// Domains under which anyone gets a name for any address, or a tunnel: a wildcard over them lets everyone in.
 const SHARED_DNS: [&str; 24] = [

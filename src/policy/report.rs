@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors, Position};
-use super::node::Path;
+use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors};
+use crate::place::Position;
+use crate::tree::Path;
 
 /// More mistakes than this are not listed: the first ones explain the rest.
 const MAX_ERRORS: usize = 100;

@@ -1,9 +1,9 @@
 //! Holds a document against the schema: unknown, missing and mistyped keys, empty lists.
 
 use super::diagnostic::ErrorCode;
-use super::node::{Node, Path, Value};
 use super::report::Report;
 use super::schema::{ANNOTATIONS, DOCUMENT, Field, Shape};
+use crate::tree::{Node, Path, Value};
 
 /// Checks the whole document. Without an error the compiler may rely on every type and every required key.
 pub(crate) fn check(document: &Node, report: &mut Report<'_>) {

@@ -3,7 +3,7 @@
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
-use super::node::{Entry, MAX_INTEGER, Node, Value};
+use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 
 /// The message and place of a syntax error.
 pub(crate) struct TomlError {

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -21,8 +20,8 @@ const POLICY = { version: 1, hosts: { allow: ['localhost'] } }
 const GOOD = 'Host: localhost'
 const EVIL = 'Host: evil.test'
 
-/** A protected server that counts what reaches any listener. */
-async function guarded(options = {}, path = undefined) {
+/** A protected server that counts what reaches any listener. It is stopped when the test has ended. */
+async function guarded(t, options = {}, path = undefined) {
   const lines = []
   const guard = await hostbound({ policy: POLICY, log: (line) => lines.push(JSON.parse(line)), ...options })
   const reached = []
@@ -30,7 +29,7 @@ async function guarded(options = {}, path = undefined) {
   for (const event of ['request', 'checkExpectation']) {
     server.on(event, (request, response) => {
       reached.push(`${event} ${request.url}`)
-      response.end('served')
+      response.end('served\n')
     })
   }
   for (const event of ['upgrade', 'connect']) {
@@ -40,19 +39,13 @@ async function guarded(options = {}, path = undefined) {
     })
   }
   await listening(server, path)
-  return { guard, server, reached, lines }
+  t.after(() => stop(server))
+  return { t, guard, server, reached, lines }
 }
 
 /** Runs a test with a protected server. */
 function withServer(name, body, options = {}) {
-  test(name, async () => {
-    const service = await guarded(options)
-    try {
-      await body(service)
-    } finally {
-      await stop(service.server)
-    }
-  })
+  test(name, async (t) => body(await guarded(t, options)))
 }
 
 withServer('a request of the service’s own name is served, any other is not', async ({ server, reached, lines }) => {
@@ -143,13 +136,12 @@ withServer('every request of a connection is judged, and nothing is served after
   assert.deepEqual(reached, ['request /1'])
 })
 
-withServer('a denial waits for the answer before it', async ({ server, reached, guard }) => {
-  const slow = guard.protect(createServer((request, response) => setTimeout(() => response.end('slow'), 50)))
+withServer('a denial waits for the answer before it', async ({ t, guard }) => {
+  const slow = guard.protect(createServer((request, response) => setTimeout(() => response.end('slow\n'), 50)))
   await listening(slow)
+  t.after(() => stop(slow))
   const answer = await talk(slow, [http('GET /1 HTTP/1.1', GOOD), http('GET /2 HTTP/1.1', EVIL)].join(''))
   assert.deepEqual(statuses(answer), [200, 421])
-  await stop(slow)
-  assert.deepEqual([server.listening, reached], [true, []])
 })
 
 withServer('listeners of checkContinue get what is allowed, and the engine answers the rest', async ({ server, reached }) => {
@@ -174,13 +166,12 @@ withServer('listeners that are added first, later or once meet nothing that is d
   assert.deepEqual(met, ['first', 'once', 'later'])
 })
 
-test('a server has one guard', async () => {
-  const { guard, server } = await guarded()
+test('a server has one guard', async (t) => {
+  const { guard, server } = await guarded(t)
   const other = await hostbound({ policy: POLICY, log: false })
   assert.equal(guard.protect(server), server)
   assert.throws(() => other.protect(server), coded('HOSTBOUND_OPTION', /another guard/))
   for (const wrong of [undefined, null, {}, 7]) assert.throws(() => guard.protect(wrong), coded('HOSTBOUND_OPTION'))
-  await stop(server)
 })
 
 withServer('a served request says who was proved to ask', async ({ server }) => {
@@ -210,30 +201,28 @@ withServer('without `identity` there is none', async ({ server }) => {
   assert.equal(found, false)
 }, { identity: false })
 
-test('hooks hear of denials; what they throw changes nothing', async () => {
+test('hooks hear of denials; what they throw changes nothing', async (t) => {
   const heard = []
   const onDeny = (verdict, request) => {
     heard.push([verdict.reason, request.url])
     throw new Error('a hook fails')
   }
-  const { server, reached, lines } = await guarded({ onDeny })
+  const { server, reached, lines } = await guarded(t, { onDeny })
   assert.equal(denial(await talk(server, http('GET /x HTTP/1.1', EVIL))), '421 host_not_allowed')
   assert.deepEqual(heard, [['host_not_allowed', '/x']])
   assert.deepEqual(reached, [])
   assert.deepEqual(lines.at(-1), { hostbound: 'error', what: 'onDeny threw', detail: 'a hook fails' })
-  await stop(server)
 })
 
-test('report mode serves and reports; what is malformed is denied all the same', async () => {
+test('report mode serves and reports; what is malformed is denied all the same', async (t) => {
   const heard = []
   const onReport = ({ reported: [report] }, request) => heard.push([report.reason, report.status, request.url])
-  const { server, reached, lines } = await guarded({ policy: { ...POLICY, mode: 'report' }, onReport })
+  const { server, reached, lines } = await guarded(t, { policy: { ...POLICY, mode: 'report' }, onReport })
   assert.deepEqual(statuses(await talk(server, http('GET /x HTTP/1.1', EVIL, 'Connection: close'))), [200])
   assert.equal(denial(await talk(server, http('GET /y HTTP/1.1', EVIL, EVIL))), '400 host_duplicate')
   assert.deepEqual(heard, [['host_not_allowed', 421, '/x']])
   assert.deepEqual(reached, ['request /x'])
   assert.deepEqual(lines.map(({ hostbound, reason }) => [hostbound, reason]), [['start', undefined], ['report', 'host_not_allowed'], ['deny', 'host_duplicate']])
-  await stop(server)
 })
 
 withServer('a flood of denials is ten lines a second, and counted', async ({ server, lines }) => {
@@ -249,72 +238,64 @@ withServer('a flood of denials is ten lines a second, and counted', async ({ ser
   assert.equal(told.length + suppressed, flood + 1)
 })
 
-withServer('what cannot be judged is not served', async ({ server, reached, lines, guard }) => {
-  const broken = await guarded()
+withServer('what cannot be judged is not served', async ({ guard, lines }) => {
   // A message such as no server makes.
-  broken.server.prependListener('newListener', () => {})
-  const socket = connect(broken.server.address().port, '127.0.0.1')
-  await once(socket, 'connect')
-  const answer = { headersSent: false, getHeaderNames: () => [], writeHead: (...args) => (answer.head = args), end: (text) => (answer.text = text) }
-  let next = 0
-  guard.middleware({ method: 'GET', url: '/', rawHeaders: ['Host', 'localh\u0101st'], httpVersion: '1.1', socket: {} }, answer, () => (next += 1))
-  assert.deepEqual([answer.head[0], answer.text, next], [500, 'unavailable\n', 0])
-  assert.equal(lines.at(-1).what, 'the request could not be judged')
-  socket.destroy()
-  await stop(broken.server)
-  assert.deepEqual([server.listening, reached], [true, []])
+  const message = { method: 'GET', url: '/', rawHeaders: ['Host', 'localh\u0101st'], httpVersion: '1.1', socket: {} }
+  const response = {
+    headersSent: false,
+    getHeaderNames: () => [],
+    writeHead: (status) => (response.status = status),
+    end: (text) => (response.text = text),
+  }
+  guard.middleware(message, response, () => assert.fail('it was served'))
+  assert.deepEqual([response.status, response.text], [500, 'unavailable\n'])
+  assert.deepEqual([lines.at(-1).hostbound, lines.at(-1).what], ['error', 'the request could not be judged'])
 })
 
-test('a log that fails does not decide who is served', async () => {
+test('a log that fails does not decide who is served', async (t) => {
   const log = () => {
     throw new Error('the disk is full')
   }
-  const { server, reached } = await guarded({ log })
+  const { server, reached } = await guarded(t, { log })
   assert.equal(denial(await talk(server, http('GET / HTTP/1.1', EVIL))), '421 host_not_allowed')
   assert.deepEqual(statuses(await talk(server, http('GET / HTTP/1.1', GOOD, 'Connection: close'))), [200])
   assert.deepEqual(reached, ['request /'])
-  await stop(server)
 })
 
-test('peers: the transport’s address, or a Unix socket', async () => {
+test('peers: the transport’s address, or a Unix socket', async (t) => {
   const peers = (allow) => ({ policy: { ...POLICY, peers: { allow } } })
   const get = http('GET / HTTP/1.1', GOOD, 'X-Forwarded-For: 192.0.2.1', 'Connection: close')
   const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
-  try {
-    for (const [allow, path, status] of [
-      [['127.0.0.1'], undefined, 200],
-      [['192.0.2.1'], undefined, 403],
-      [['unix'], undefined, 403],
-      [['unix'], join(folder, '1'), 200],
-      [['127.0.0.1'], join(folder, '2'), 403],
-    ]) {
-      const { server } = await guarded(peers(allow), path)
-      assert.deepEqual(statuses(await talk(server, get)), [status], `${allow} ${path}`)
-      await stop(server)
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const [allow, path, status] of [
+    [['127.0.0.1'], undefined, 200],
+    [['192.0.2.1'], undefined, 403],
+    [['unix'], undefined, 403],
+    [['unix'], join(folder, '1'), 200],
+    [['127.0.0.1'], join(folder, '2'), 403],
+  ]) {
+    const { server } = await guarded(t, peers(allow), path)
+    assert.deepEqual(statuses(await talk(server, get)), [status], `${allow} ${path}`)
   }
 })
 
-test('a server on every address of IPv6 sees IPv4 peers as they are', async () => {
+test('a server on every address of IPv6 sees IPv4 peers as they are', async (t) => {
   const guard = await hostbound({ policy: { ...POLICY, peers: { allow: ['127.0.0.0/8'] } }, log: false })
-  const server = guard.protect(createServer((_, response) => response.end('served')))
+  const server = guard.protect(createServer((_, response) => response.end('served\n')))
   server.listen({ port: 0, host: '::', ipv6Only: false })
   await once(server, 'listening')
+  t.after(() => stop(server))
   assert.deepEqual(statuses(await talk(server, http('GET / HTTP/1.1', GOOD, 'Connection: close'))), [200])
-  await stop(server)
 })
 
-test('explanations are for loopback, if the policy says so', async () => {
+test('explanations are for loopback, if the policy says so', async (t) => {
   const path = inRepository('bindings/node/test/support/explains.toml')
-  const { server } = await guarded({ policy: path })
+  const { server } = await guarded(t, { policy: path })
   const answer = denial(await talk(server, http('GET / HTTP/1.1', EVIL)))
   assert.equal(answer, `421 host_not_allowed\nhost \`evil.test\` is not allowed (hosts.allow, ${path}:5)`)
-  await stop(server)
 })
 
-test('a policy is a path, a Policy or an object, and hosts are added from the environment', async () => {
+test('a policy is a path, a Policy or an object, and hosts are added from the environment', async (t) => {
   const options = (policy, rest) => {
     const lines = []
     return { lines, options: { policy, log: (line) => lines.push(JSON.parse(line)), ...rest } }

@@ -1,4 +1,4 @@
-//! A policy document as a tree of values that know where they stand in the text. TOML, JSON and JS objects all become this.
+//! A document as a tree of values that know where they stand in the text. TOML, JSON and JS objects all become this.
 
 use std::borrow::Cow;
 use std::fmt;
