@@ -44,7 +44,7 @@ pub(crate) fn write_json(out: &mut String, node: &Node) {
 
 fn write_table<'a>(out: &mut String, entries: impl Iterator<Item = &'a Entry>) {
     let mut entries: Vec<_> = entries.collect();
-    entries.sort_by(|a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
+    entries.sort_unstable_by(|a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
     out.push('{');
     for (index, entry) in entries.into_iter().enumerate() {
         if index > 0 {

@@ -103,15 +103,23 @@ impl<'a> Report<'a> {
         }
         let path = path.to_string();
         let position = self.places.of(&path, &span);
-        self.errors.push(PolicyError {
-            code,
-            path,
-            message,
-            fix: None,
-            position,
-            span,
-        });
-        Reported(self.errors.last_mut())
+        // In the order of the text. They are few: a sort of its own would weigh more than it saves.
+        let order = |position: Option<Position>| position.map(|position| (position.line, position.column));
+        let index = self
+            .errors
+            .partition_point(|error| order(error.position) <= order(position));
+        self.errors.insert(
+            index,
+            PolicyError {
+                code,
+                path,
+                message,
+                fix: None,
+                position,
+                span,
+            },
+        );
+        Reported(self.errors.get_mut(index))
     }
 
     pub(crate) fn position(&self, path: &Path<'_>, span: &Range<usize>) -> Option<Position> {
@@ -122,11 +130,10 @@ impl<'a> Report<'a> {
         self.errors.is_empty()
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), PolicyErrors> {
+    pub(crate) fn finish(self) -> Result<(), PolicyErrors> {
         if self.errors.is_empty() {
             return Ok(());
         }
-        self.errors.sort_by_key(|error| error.span.start);
         Err(PolicyErrors {
             file: self.file.to_owned(),
             errors: self.errors,

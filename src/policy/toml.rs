@@ -39,7 +39,7 @@ fn convert(value: Spanned<DeValue<'_>>) -> Node {
 }
 
 fn convert_table(table: DeTable<'_>) -> Value {
-    let mut entries: Vec<_> = table
+    let entries = table
         .into_iter()
         .map(|(key, value)| Entry {
             key_span: key.span(),
@@ -47,6 +47,5 @@ fn convert_table(table: DeTable<'_>) -> Value {
             node: convert(value),
         })
         .collect();
-    entries.sort_by_key(|entry| entry.key_span.start);
     Value::Table(entries)
 }

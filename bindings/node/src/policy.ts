@@ -46,7 +46,7 @@ export class Policy {
   /** Those of `allowHosts` that the policy did not cover already. */
   readonly addedHosts: readonly string[]
 
-  /** @internal */
+  /** Policies are made by reading. */
   protected constructor(engine: WasmPolicy) {
     this.#engine = engine
     this.digest = engine.digest

@@ -226,6 +226,8 @@ test('HTTP/2, CONNECT and WebSockets over it (RFC 8441)', async (t) => {
       reached.push(`${request.method} ${request.hostbound.host}`)
       response.end()
     })
+    // Node gives no other event before there is this one.
+    server.on('request', () => reached.push('request'))
     server.updateSettings({ enableConnectProtocol: true })
   })
   const status = async (headers) => {

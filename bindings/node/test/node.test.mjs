@@ -203,20 +203,20 @@ withServer('without `identity` there is none', async ({ server }) => {
 
 test('hooks hear of denials; what they throw changes nothing', async (t) => {
   const heard = []
-  const onDeny = (verdict, request) => {
-    heard.push([verdict.reason, request.url])
+  const onDeny = (verdict, request, message) => {
+    heard.push([verdict.reason, request.target, message.url])
     throw new Error('a hook fails')
   }
   const { server, reached, lines } = await guarded(t, { onDeny })
   assert.equal(denial(await talk(server, http('GET /x HTTP/1.1', EVIL))), '421 host_not_allowed')
-  assert.deepEqual(heard, [['host_not_allowed', '/x']])
+  assert.deepEqual(heard, [['host_not_allowed', '/x', '/x']])
   assert.deepEqual(reached, [])
   assert.deepEqual(lines.at(-1), { hostbound: 'error', what: 'onDeny threw', detail: 'a hook fails' })
 })
 
 test('report mode serves and reports; what is malformed is denied all the same', async (t) => {
   const heard = []
-  const onReport = ({ reported: [report] }, request) => heard.push([report.reason, report.status, request.url])
+  const onReport = ({ reported: [report] }, request) => heard.push([report.reason, report.status, request.target])
   const { server, reached, lines } = await guarded(t, { policy: { ...POLICY, mode: 'report' }, onReport })
   assert.deepEqual(statuses(await talk(server, http('GET /x HTTP/1.1', EVIL, 'Connection: close'))), [200])
   assert.equal(denial(await talk(server, http('GET /y HTTP/1.1', EVIL, EVIL))), '400 host_duplicate')

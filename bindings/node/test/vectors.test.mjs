@@ -44,37 +44,52 @@ test('every policy vector is read as wanted', async () => {
   }
 })
 
-test('every verdict is byte for byte the one of the command line', (t) => {
-  const command = [process.env.HOSTBOUND_CLI, inRepository('target/release/hostbound')].find((path) => path && existsSync(path))
+test('every verdict is byte for byte the one of the command line', async (t) => {
+  const built = join(process.env.CARGO_TARGET_DIR ?? inRepository('target'), 'release/hostbound')
+  const command = [process.env.HOSTBOUND_CLI, built].find((path) => path && existsSync(path))
   if (command === undefined) return t.skip('HOSTBOUND_CLI names no command, and none is built')
-  return compare(command)
+  const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  let count = 0
+  for (const [policy, requests] of [...byPolicy(vectors()), everyByte()]) {
+    const file = join(folder, 'policy.json')
+    writeFileSync(file, policy)
+    const input = requests.map((request) => `${JSON.stringify(request)}\n`).join('')
+    const { stdout, stderr, status } = spawnSync(command, ['decide', '--policy', file], { input, encoding: 'utf8', maxBuffer: 1 << 28 })
+    assert.ok(status === 0 || status === 1, stderr)
+    const guard = new Guard(await Policy.fromFile(file))
+    const found = requests.map((request) => `${guard.decideJson(requestOf(request))}\n`).join('')
+    assert.equal(found, stdout)
+    count += requests.length
+  }
+  t.diagnostic(`${count} requests`)
 })
 
-/** One run of `hostbound decide` for each policy. */
-async function compare(command) {
-  const byPolicy = groups(vectors())
-  const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
-  try {
-    for (const [text, cases] of byPolicy) {
-      const file = join(folder, 'policy.json')
-      writeFileSync(file, text)
-      const input = cases.map(({ id, request }) => `${JSON.stringify({ id, ...request })}\n`).join('')
-      const { stdout, stderr, status } = spawnSync(command, ['decide', '--policy', file], { input, maxBuffer: 1 << 28 })
-      assert.ok(status === 0 || status === 1, String(stderr))
-      const guard = new Guard(await Policy.fromFile(file))
-      const found = cases.map(({ id, request }) => `${guard.decideJson(requestOf({ id, ...request }))}\n`).join('')
-      assert.equal(found, String(stdout))
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-function groups(cases) {
+/** The requests of the vectors by the text of their policy: one run of the command for each. */
+function byPolicy(cases) {
   const groups = new Map()
-  for (const vector of cases) {
-    const key = JSON.stringify(vector.policy)
-    groups.set(key, [...(groups.get(key) ?? []), vector])
+  for (const { id, policy, request } of cases) {
+    const text = JSON.stringify(policy)
+    if (!groups.has(text)) groups.set(text, [])
+    groups.get(text).push({ id, ...request })
   }
   return groups
+}
+
+/** A policy, and requests with every byte in every place. */
+function everyByte() {
+  const policy = { version: 1, hosts: { allow: ['a.example', '**.b.example'] }, routes: [{ path: '/a/*', require: [] }] }
+  const requests = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).flatMap((byte) => [
+    { headers: [['host', `a.example${byte}`]] },
+    { headers: [['host', `${byte}.b.example`]] },
+    { headers: [['host', `a.example:8${byte}`]] },
+    { headers: [['host', 'a.example'], [`x${byte}`, 'y']] },
+    { headers: [['host', 'a.example'], ['x', `y${byte}`]] },
+    { headers: [['host', 'a.example'], ['origin', `http://a.example${byte}`]] },
+    { headers: [['host', 'a.example']], target: `/a/${byte}` },
+    { headers: [['host', 'a.example']], target: `/a/%${byte}0` },
+    { headers: [['host', 'a.example']], target: `http://a.example${byte}/a/b` },
+    { headers: [['host', 'a.example']], method: `GET${byte}` },
+  ])
+  return [JSON.stringify(policy), requests.map((request) => ({ id: 'a', method: 'GET', target: '/a/b', ...request }))]
 }

@@ -3,6 +3,7 @@
 use super::Compiler;
 use crate::policy::cases::{Case, to_json, unusable};
 use crate::policy::diagnostic::ErrorCode;
+use crate::policy::digest::write_json;
 use crate::policy::schema::EXPECTATIONS;
 use crate::policy::shape::{listed, shortened};
 use crate::request::RequestDocument;
@@ -71,7 +72,9 @@ impl Compiler<'_, '_> {
             }
         }
         self.known_expectations(expect, &path.key("expect"));
-        let request = match RequestDocument::from_json(to_json(request).to_string().as_bytes()) {
+        let mut json = String::new();
+        write_json(&mut json, request);
+        let request = match RequestDocument::from_json(json.as_bytes()) {
             Ok(request) => request,
             Err(error) => {
                 let message = format!("the request is malformed: {}", error.message());

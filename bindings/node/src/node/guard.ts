@@ -8,7 +8,7 @@ import { isDenied, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
 import type { Identity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
-import { identify } from './identity.js'
+import { identify, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
 import { protect, type ProtectableServer } from './protect.js'
 import { requestOf, requestOfStream } from './read.js'
@@ -25,17 +25,22 @@ declare module 'node:http2' {
     /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
     readonly hostbound?: Identity
   }
+
+  interface ServerHttp2Stream {
+    /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
+    readonly hostbound?: Identity
+  }
 }
 
-/** A request as Node hands it over. Of a stream of HTTP/2 that is met before there is a message, the method is known. */
-export type Message = IncomingMessage | Http2ServerRequest | { readonly method: string; readonly stream: ServerHttp2Stream }
+/** A request as Node hands it over. Before a server of HTTP/2 it is a stream. */
+export type Message = IncomingMessage | Http2ServerRequest | ServerHttp2Stream
 
 /** What to do beside answering. Errors in hooks are logged and change nothing. */
 export interface Hooks {
-  /** Called after a request was denied. */
-  readonly onDeny?: ((verdict: Verdict, request: Message) => void) | undefined
+  /** Called for a request that is denied: the verdict, what was judged, and Node's own object for it. */
+  readonly onDeny?: ((verdict: Verdict, request: HttpRequest, message: Message) => void) | undefined
   /** Called, in report mode, for a request that would have been denied. */
-  readonly onReport?: ((verdict: Verdict, request: Message) => void) | undefined
+  readonly onReport?: ((verdict: Verdict, request: HttpRequest, message: Message) => void) | undefined
   /** Whether requests that are served carry their identity as `hostbound`. Default: true. */
   readonly identity?: boolean | undefined
 }
@@ -106,6 +111,7 @@ export class NodeGuard {
     const stream = 'stream' in request ? request.stream : undefined
     if (stream !== undefined && this.#admitted.has(stream)) {
       this.#admitted.add(request)
+      shareIdentity(stream, request)
       return true
     }
     const connection = stream ?? request.socket
@@ -114,9 +120,8 @@ export class NodeGuard {
 
   /** @internal */
   admitStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): boolean {
-    const message = { method: String(headers[':method'] ?? ''), stream }
-    return this.#admit(message, stream, () => requestOfStream(stream, headers, rawHeaders), (answer) =>
-      answerStream(stream, message.method, answer),
+    return this.#admit(stream, stream, () => requestOfStream(stream, headers, rawHeaders), (answer) =>
+      answerStream(stream, headers[':method'], answer),
     )
   }
 
@@ -153,11 +158,10 @@ export class NodeGuard {
     const call = this.#hooks[hook]
     if (call === undefined && !this.#reporter.isOn) return
     const verdict = this.#guard.verdict()
-    const peer = request.peer ?? null
-    if (hook === 'onDeny') this.#reporter.denied(verdict, message, peer)
-    else this.#reporter.reported(verdict, message, peer)
+    if (hook === 'onDeny') this.#reporter.denied(verdict, request)
+    else this.#reporter.reported(verdict, request)
     try {
-      call?.(verdict, message)
+      call?.(verdict, request, message)
     } catch (error) {
       this.#reporter.failed(`${hook} threw`, error)
     }

@@ -14,3 +14,9 @@ export function identify(message: object, guard: Guard): void {
     get: () => (identity ??= guard.judgeSaved(packed).identity),
   })
 }
+
+/** Gives a message of HTTP/2 the `hostbound` member of its stream. */
+export function shareIdentity(stream: object, message: object): void {
+  const property = Object.getOwnPropertyDescriptor(stream, 'hostbound')
+  if (property !== undefined) Object.defineProperty(message, 'hostbound', property)
+}

@@ -1,7 +1,7 @@
 import type { Policy } from '../policy.js'
 import type { Reason } from '../reason.js'
+import type { HttpRequest } from '../request.js'
 import type { Verdict } from '../verdict.js'
-import type { Message } from './guard.js'
 
 /** Takes one line of JSON, without the line feed. */
 export type Log = (line: string) => void
@@ -29,14 +29,14 @@ export class Reporter {
     this.#write({ hostbound: 'start', name, mode, policy: digest, added_hosts: addedHosts })
   }
 
-  denied(verdict: Verdict, message: Message, peer: string | null): void {
-    this.#writeSome('deny', verdict, message, peer)
+  denied(verdict: Verdict, request: HttpRequest): void {
+    this.#writeSome('deny', verdict, request)
   }
 
   /** In report mode: what would have been denied. */
-  reported(verdict: Verdict, message: Message, peer: string | null): void {
+  reported(verdict: Verdict, request: HttpRequest): void {
     const [report] = verdict.reported
-    if (report !== undefined) this.#writeSome('report', { ...report, policy: verdict.policy }, message, peer)
+    if (report !== undefined) this.#writeSome('report', { ...report, policy: verdict.policy }, request)
   }
 
   /** A defect of ours or of a hook's. */
@@ -45,7 +45,7 @@ export class Reporter {
     this.#write({ hostbound: 'error', what, detail })
   }
 
-  #writeSome(event: string, failure: LoggedFailure, message: Message, peer: string | null): void {
+  #writeSome(event: string, failure: LoggedFailure, { method, peer = null }: HttpRequest): void {
     const second = Math.floor(performance.now() / 1000)
     if (second !== this.#second) {
       this.#second = second
@@ -59,7 +59,7 @@ export class Reporter {
     const { status, reason, rule, detail, policy } = failure
     const suppressed = this.#suppressed === 0 ? undefined : this.#suppressed
     this.#suppressed = 0
-    this.#write({ hostbound: event, status, reason, rule, detail, method: message.method, peer, policy, suppressed })
+    this.#write({ hostbound: event, status, reason, rule, detail, method, peer, policy, suppressed })
   }
 
   #write(line: object): void {

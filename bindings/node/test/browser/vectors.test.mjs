@@ -1,0 +1,124 @@
+// Every vector, judged in Chromium through the browser entry.
+
+import assert from 'node:assert/strict'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { delimiter, extname, join, normalize } from 'node:path'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { launch } from 'puppeteer-core'
+
+import { inRepository } from '../support/files.mjs'
+import { listening, stop } from '../support/raw.mjs'
+
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
+const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' }
+
+/** The package and the vectors, over HTTP; `/` is an empty page. */
+function files() {
+  return createServer((request, response) => {
+    const path = normalize(new URL(request.url, 'http://localhost').pathname)
+    if (path === '/') {
+      response.setHeader('content-type', 'text/html')
+      // The package needs no more than this of a page.
+      response.setHeader('content-security-policy', "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'")
+      response.end('<!doctype html><title>hostbound</title>')
+      return
+    }
+    const file = path.startsWith('/vectors/') ? inRepository(`tests${path}`) : join(PACKAGE, path)
+    try {
+      response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream')
+      response.end(readFileSync(file))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+}
+
+/** The browser: `$CHROMIUM`, else what is on the path. */
+function chromium() {
+  const named = process.env.CHROMIUM
+  if (named) return named
+  const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'chromium'))
+  return [...candidates, '/usr/bin/chromium'].find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** In the page: judges every vector and gives back what differs. */
+async function judgeAll() {
+  const [hostbound, { casesOf, FILES, judge }] = await Promise.all([
+    import('/dist/index.web.js'),
+    import('/test/support/vectors.mjs'),
+  ])
+  const wrong = []
+  let count = 0
+  for (const name of FILES) {
+    const file = await (await fetch(`/vectors/${name}.json`)).json()
+    for (const vector of casesOf(file)) {
+      count += 1
+      wrong.push(...(await judge(vector, hostbound)))
+    }
+  }
+  return { count, wrong }
+}
+
+/** In the page: what is refused has a code here too. */
+async function refusals() {
+  const { Guard, HostboundError, Policy, PolicyError } = await import('/dist/index.web.js')
+  const refused = await Policy.fromToml('version = 2', { file: 'my.toml' }).catch((error) => error)
+  const guard = new Guard(await Policy.fromToml('version = 1\n[hosts]\nallow = ["localhost"]'))
+  let error
+  try {
+    guard.inspect({ method: 'GET', target: '/', headers: [['host', '€']] })
+  } catch (thrown) {
+    error = thrown
+  }
+  return [refused instanceof PolicyError, refused.code, refused.errors.map(({ code }) => code), error instanceof HostboundError, error.code]
+}
+
+test('Chromium', async (t) => {
+  const executablePath = chromium()
+  if (executablePath === undefined) return t.skip('there is no Chromium: CHROMIUM names none, and none is on the path')
+  const server = await listening(files())
+  const userDataDir = mkdtempSync(join(tmpdir(), 'hostbound-chromium-'))
+  const browser = await launch({
+    executablePath,
+    userDataDir,
+    args: [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  t.after(async () => {
+    await browser.close()
+    await stop(server)
+    rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 })
+  })
+  const page = await browser.newPage()
+  await page.goto(`http://127.0.0.1:${server.address().port}/`)
+
+  await t.test('every vector has the verdict that it wants', async (t) => {
+    const { count, wrong } = await page.evaluate(judgeAll)
+    t.diagnostic(`${count} vectors in ${await browser.version()}`)
+    assert.deepEqual(wrong, [])
+    assert.ok(count > 500)
+  })
+
+  await t.test('errors have their codes', async () => {
+    assert.deepEqual(await page.evaluate(refusals), [true, 'HOSTBOUND_POLICY', ['key-missing', 'value-unknown'], true, 'HOSTBOUND_REQUEST'])
+  })
+})

@@ -1,0 +1,70 @@
+// The edge entry: the engine comes as a compiled module. Once here, and once in workerd, which compiles none from bytes.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { Guard, Policy } from 'hostbound'
+
+import { vectors } from './support/files.mjs'
+import { coded } from './support/policies.mjs'
+import { startWorker } from './support/workerd.mjs'
+
+const resolved = (name) => fileURLToPath(import.meta.resolve(name))
+
+test('`initialize` takes a compiled module, and is needed', async () => {
+  // In a process of its own: in this one the engine runs already.
+  const script = `
+    import assert from 'node:assert/strict'
+    import { readFileSync } from 'node:fs'
+    import { Guard, HostboundError, initialize, Policy } from 'hostbound/edge'
+    const toml = 'version = 1\\n[hosts]\\nallow = ["localhost"]'
+    await assert.rejects(Policy.fromToml(toml), (error) => error instanceof HostboundError && error.code === 'HOSTBOUND_ENGINE')
+    const bytes = readFileSync(process.argv[1])
+    for (const wrong of [undefined, bytes, {}]) assert.throws(() => initialize(wrong), { code: 'HOSTBOUND_ENGINE' })
+    const module = new WebAssembly.Module(bytes)
+    initialize(module)
+    initialize(module)
+    const guard = new Guard(await Policy.fromToml(toml))
+    console.log(guard.decideJson({ method: 'GET', target: '/', headers: ['host', 'evil.test'] }))
+  `
+  const found = execFileSync(process.execPath, ['--input-type=module', '--eval', script, '--', resolved('hostbound/hostbound.wasm')], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    encoding: 'utf8',
+  })
+  const guard = new Guard(await Policy.fromToml('version = 1\n[hosts]\nallow = ["localhost"]'))
+  assert.equal(found.trim(), guard.decideJson({ method: 'GET', target: '/', headers: ['host', 'evil.test'] }))
+})
+
+test('entries of one process share the engine', async () => {
+  const edge = await import('hostbound/edge')
+  const policy = await Policy.fromObject({ version: 1, hosts: { allow: ['localhost'] } })
+  edge.initialize(new WebAssembly.Module(readFileSync(resolved('hostbound/hostbound.wasm'))))
+  assert.equal(new edge.Guard(policy).inspect({ method: 'GET', target: '/', headers: ['host', 'localhost'] }), 0)
+  await assert.rejects(edge.Policy.fromToml('x'), coded('HOSTBOUND_POLICY'))
+})
+
+test('the conditions of runtimes that compile nothing lead to the edge entry', () => {
+  const resolve = (condition) =>
+    execFileSync(process.execPath, [`--conditions=${condition}`, '--input-type=module', '--eval', 'console.log(import.meta.resolve("hostbound"))'], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      encoding: 'utf8',
+    }).trim()
+  for (const condition of ['workerd', 'edge-light']) assert.match(resolve(condition), /\/dist\/edge\.js$/)
+  assert.match(resolve('other'), /\/dist\/index\.node\.js$/)
+})
+
+test('a worker in workerd gives the same verdicts', async (t) => {
+  const port = await startWorker(t, fileURLToPath(new URL('support/worker.mjs', import.meta.url)))
+  if (port === undefined) return t.skip('workerd has no binary for this platform')
+  // Not every vector: what differs between runtimes is how the engine is loaded.
+  const cases = vectors().filter((_, index) => index % 20 === 0)
+  for (const { id, policy, request } of cases) {
+    if (request.headers.some(([, value]) => typeof value !== 'string')) continue
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: JSON.stringify({ policy, request: { id, ...request } }) })
+    const guard = new Guard(await Policy.fromObject(policy))
+    assert.equal(await answer.text(), guard.decideJson({ id, ...request }), id)
+  }
+})

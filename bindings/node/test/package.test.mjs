@@ -1,0 +1,63 @@
+// The package as it is published: what is in it, and that TypeScript, Node and bundlers find it.
+
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/** Runs a program of a development dependency; its output is the message if it fails. */
+function run(name, ...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin(name), ...args], { cwd: PACKAGE, encoding: 'utf8' })
+  assert.equal(status, 0, `${name} ${args.join(' ')}\n${stdout}${stderr}`)
+}
+
+function bin(name) {
+  const folder = new URL(`../node_modules/${name}/`, import.meta.url)
+  const { bin } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'))
+  return fileURLToPath(new URL(typeof bin === 'string' ? bin : Object.values(bin)[0], folder))
+}
+
+test('nothing is needed at run time', () => {
+  assert.deepEqual([manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies], [undefined, undefined, undefined])
+  assert.equal(manifest.scripts.postinstall, undefined)
+  for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/, 'pinned')
+})
+
+test('what is exported is there', async () => {
+  const targets = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(targets))
+  for (const target of targets(manifest.exports)) assert.ok(readFileSync(new URL(`../${target}`, import.meta.url)).length > 0, target)
+  const names = async (entry) => Object.keys(await import(entry)).sort()
+  const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'reasonOf', 'statusOf']
+  assert.deepEqual(await names('hostbound'), common)
+  assert.deepEqual(await names('hostbound/node'), [...common, 'hostbound'].sort())
+  assert.deepEqual(await names('hostbound/edge'), [...common, 'initialize'].sort())
+})
+
+test('the package holds what is exported, and nothing else', () => {
+  const said = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: PACKAGE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  const { files, size } = said[0] ?? said.hostbound
+  const paths = files.map(({ path }) => path).filter((path) => !path.startsWith('LICENSE'))
+  const others = paths.filter((path) => !/^dist\/[a-z./]+\.(js|d\.ts)$/.test(path))
+  assert.deepEqual(others.sort(), [
+    'README.md', 'hostbound.wasm.d.ts', 'package.json', 'wasm/hostbound.d.ts', 'wasm/hostbound.js', 'wasm/hostbound_bg.wasm',
+  ])
+  assert.ok(size < 260 * 1024, `${size} bytes`)
+})
+
+test('TypeScript finds the types, in Node and through bundlers', () => {
+  for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+    run('typescript', '-p', 'test/types', '--module', module, '--moduleResolution', resolution)
+  }
+})
+
+test('publint', () => run('publint', 'run', '--strict', '.'))
+
+test('are the types wrong', () => run('@arethetypeswrong/cli', '--pack', '.', '--profile', 'esm-only', '--no-color'))
+
+test('the lock file names no host to fetch from', () => {
+  assert.doesNotMatch(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'), /"resolved"/)
+})

@@ -1,0 +1,115 @@
+// Every snippet of README.md, run as it stands; only the port is another.
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { WebSocket } from 'ws'
+
+import { http, listening, statuses, stop, talk } from './support/raw.mjs'
+import { startWorker } from './support/workerd.mjs'
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+const blocks = [...readFileSync(join(PACKAGE, 'README.md'), 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text }))
+const [toml, ...rest] = blocks
+const scripts = rest.map(({ text }) => text)
+const GOOD = 'Host: localhost'
+const EVIL = 'Host: evil.test'
+
+/** A folder in which a script finds the package, its peers and the policy. */
+function folder(t) {
+  const path = mkdtempSync(join(tmpdir(), 'hostbound-readme-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  mkdirSync(join(path, 'node_modules'))
+  symlinkSync(PACKAGE, join(path, 'node_modules/hostbound'))
+  for (const name of ['express', 'ws']) symlinkSync(join(PACKAGE, 'node_modules', name), join(path, 'node_modules', name))
+  writeFileSync(join(path, 'hostbound.toml'), toml.text)
+  return path
+}
+
+async function freePort() {
+  const server = await listening(createServer())
+  const { port } = server.address()
+  await stop(server)
+  return port
+}
+
+/** Starts a script that listens on port 8080, on another port. */
+async function service(t, script) {
+  assert.equal(script.match(/\b8080\b/g)?.length, 1)
+  const port = await freePort()
+  const path = join(folder(t), 'service.mjs')
+  // It says when it listens.
+  const ready = "import { Server } from 'node:net'\nconst { listen } = Server.prototype\nServer.prototype.listen = function (...args) { return listen.apply(this, args).once('listening', () => process.send('listening')) }\n"
+  writeFileSync(path, script.replace('8080', port))
+  writeFileSync(join(path, '../ready.mjs'), ready)
+  const child = spawn(process.execPath, ['--import', './ready.mjs', path], { cwd: join(path, '..'), stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
+  t.after(async () => {
+    const ended = once(child, 'exit')
+    child.kill()
+    await ended
+  })
+  await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => assert.fail(`ended with ${code}`))])
+  return { child, address: () => ({ port }) }
+}
+
+async function answers(server, field) {
+  return statuses(await talk(server, http('GET / HTTP/1.1', field, 'Connection: close')))
+}
+
+test('the README has the snippets that are tested here', () => {
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'js', 'js'])
+})
+
+test('a Node service', async (t) => {
+  const server = await service(t, scripts[0])
+  assert.match(await talk(server, http('GET / HTTP/1.1', 'Host: LOCALHOST:8080', 'Connection: close')), /hello at localhost:8080/)
+  assert.deepEqual(await answers(server, EVIL), [421])
+})
+
+test('Express', async (t) => {
+  const server = await service(t, scripts[1])
+  assert.deepEqual([await answers(server, GOOD), await answers(server, EVIL)], [[200], [421]])
+})
+
+test('WebSockets', async (t) => {
+  const { port } = (await service(t, scripts[2])).address()
+  const good = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { host: 'localhost' } })
+  assert.equal(String((await once(good, 'message'))[0]), 'hello')
+  good.terminate()
+  const evil = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { host: 'evil.test' } })
+  evil.on('error', () => {})
+  const [, response] = await once(evil, 'unexpected-response')
+  assert.equal(response.statusCode, 421)
+  evil.terminate()
+})
+
+test('report mode', async (t) => {
+  const server = await service(t, scripts[3])
+  const line = once(createInterface({ input: server.child.stdout }), 'line')
+  assert.deepEqual(await answers(server, EVIL), [200])
+  assert.deepEqual(await line, ['/: host `evil.test` is not allowed'])
+})
+
+test('by hand', (t) => {
+  const path = join(folder(t), 'script.mjs')
+  writeFileSync(path, scripts[4])
+  const { stdout, stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8' })
+  assert.equal(stdout, 'host_not_allowed host `evil.test` is not allowed\n', stderr)
+})
+
+test('an edge runtime', async (t) => {
+  const path = folder(t)
+  writeFileSync(join(path, 'worker.mjs'), scripts[5])
+  const port = await startWorker(t, join(path, 'worker.mjs'))
+  if (port === undefined) return t.skip('workerd has no binary for this platform')
+  const server = { address: () => ({ port }) }
+  assert.deepEqual([await answers(server, GOOD), await answers(server, EVIL)], [[200], [421]])
+})
