@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -47,21 +47,20 @@ pub(crate) fn make() -> Result<()> {
     Ok(())
 }
 
-/// Verifies the digests, then installs and uses the packages in an empty folder.
+/// Verifies the digests, then does in an empty folder beside `dist` what the README says, line by line, and uses what that installed.
 ///
 /// # Errors
 ///
 /// When one of the packages is not what it should be.
 pub(crate) fn check() -> Result<()> {
-    let names = verify(&folder())?;
+    verify(&folder())?;
+    let readme = String::from_utf8(read(&process::root().join("README.md"))?)?;
     let scratch = std::env::temp_dir().join(format!("hostbound-dist-{}", std::process::id()));
     fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-    let outcome = names
-        .iter()
-        .try_for_each(|name| install(name, &scratch).with_context(|| format!("dist/{name}")));
+    let outcome = install(&readme, &scratch).and_then(|()| use_installed(&readme, &scratch));
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     outcome?;
-    println!("dist/: digests verified, packages installed and used");
+    println!("dist/: digests verified, packages installed as the README says, and used");
     Ok(())
 }
 
@@ -122,39 +121,56 @@ fn verify(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Installs a package as the README says and uses it.
-fn install(name: &str, scratch: &Path) -> Result<()> {
-    let package = folder().join(name);
-    if let Some(top) = name.strip_suffix(".tar.gz") {
-        Run::new("tar").arg("xzf").arg(&package).dir(scratch).run()?;
-        let command = scratch.join(top).join("hostbound");
-        let said = Run::new(&command).arg("--version").capture()?;
-        ensure!(
-            said.contains(VERSION),
-            "`hostbound --version` says `{}`, not {VERSION}",
-            said.trim()
-        );
-    } else if name.ends_with(".tgz") {
-        Run::new("npm")
-            .args(["init", "--yes", "--silent"])
-            .dir(scratch)
-            .capture()?;
-        Run::new("npm")
-            .args(["install", "--no-audit", "--no-fund"])
-            .arg(&package)
+/// Runs the README's install lines.
+fn install(readme: &str, scratch: &Path) -> Result<()> {
+    let section = readme
+        .split_once("<!-- install:")
+        .context("the README marks no install lines")?
+        .1;
+    let lines = block(section, "sh")?;
+    std::os::unix::fs::symlink(folder(), scratch.join("dist"))?;
+    for line in lines.lines() {
+        Run::new("bash")
+            .args(["-euo", "pipefail", "-c", line])
             .dir(scratch)
             .run()?;
-        let script = "import * as hostbound from 'hostbound'; console.log(Object.keys(hostbound).join(' '))";
-        let exports = Run::new("node")
-            .args(["--input-type=module", "--eval", script])
-            .dir(scratch)
-            .capture()?;
-        ensure!(!exports.trim().is_empty(), "the npm package exports nothing");
-        println!("npm package exports: {}", exports.trim());
-    } else {
-        bail!("nothing is known of such a package");
     }
     Ok(())
+}
+
+/// The README's policy, held against a rebound name by the installed command and by the installed npm package.
+fn use_installed(readme: &str, scratch: &Path) -> Result<()> {
+    fs::write(scratch.join("hostbound.toml"), block(readme, "toml")?)?;
+    let said = Run::new("./hostbound").arg("--version").dir(scratch).capture()?;
+    ensure!(
+        said.contains(VERSION),
+        "`hostbound --version` says `{}`, not {VERSION}",
+        said.trim()
+    );
+    Run::new("./hostbound").arg("check").dir(scratch).run()?;
+    let script = "import { Guard, Policy } from 'hostbound'
+        import 'hostbound/node'
+        const guard = new Guard(await Policy.fromFile('hostbound.toml'))
+        const judged = (host) => guard.decide({ method: 'GET', target: '/', headers: [['host', host]] }).status
+        console.log(judged('localhost:8080'), judged('evil.test'))";
+    let said = Run::new("node")
+        .args(["--input-type=module", "--eval", script])
+        .dir(scratch)
+        .capture()?;
+    ensure!(
+        said.trim() == "200 421",
+        "the npm package judges `{}`, not `200 421`",
+        said.trim()
+    );
+    Ok(())
+}
+
+/// The first fenced block of a language.
+fn block(text: &str, language: &str) -> Result<String> {
+    let (_, rest) = text
+        .split_once(&format!("```{language}\n"))
+        .with_context(|| format!("the README has no {language} block where one is expected"))?;
+    Ok(rest.split("```").next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

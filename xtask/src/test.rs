@@ -23,7 +23,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 7] = [
+const USUAL: [Suite; 8] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -49,18 +49,16 @@ const USUAL: [Suite; 7] = [
         name: "browser",
         run: |extent, tally| npm_test("run --silent test:browser", extent, tally),
     },
-];
-
-const ALL: [Suite; 2] = [
-    Suite {
-        name: "fuzz",
-        run: fuzz_smoke,
-    },
     Suite {
         name: "install",
         run: install,
     },
 ];
+
+const ALL: [Suite; 1] = [Suite {
+    name: "fuzz",
+    run: fuzz_smoke,
+}];
 
 /// Runs the suites, says what they came to, and whether nothing failed.
 pub(crate) fn run(extent: Extent) -> bool {

@@ -15,7 +15,7 @@ use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
 
 /// What the module may weigh, gzipped.
-const LIMIT_BYTES: usize = 200 * 1024;
+const LIMIT_BYTES: usize = 200_000;
 
 /// Optimize for speed, with the features that rustc switches on for the target by default
 /// (rustc book, platform support, `wasm32-unknown-unknown`).

@@ -43,8 +43,11 @@ export class Guard {
    */
   inspect(request: HttpRequest): number {
     this.#id = undefined
-    const length = pack(request, this.#memory)
-    return this.#judge(length, request.id ?? null)
+    const code = this.#engine.inspect(pack(request, this.#memory))
+    this.#id = request.id ?? null
+    // The engine says why.
+    if (code === UNREADABLE) this.verdict()
+    return code
   }
 
   /**
@@ -78,35 +81,6 @@ export class Guard {
     return this.#ask(() => this.#engine.clientText())
   }
 
-  /**
-   * A copy of the request that was inspected last, for {@link Guard.judgeSaved}.
-   *
-   * @internal
-   */
-  save(): Uint8Array {
-    return this.#memory.used().slice()
-  }
-
-  /**
-   * The verdict on a saved request. It becomes the one that was inspected last.
-   *
-   * @internal
-   */
-  judgeSaved(packed: Uint8Array): Verdict {
-    this.#memory.room(packed.length).set(packed)
-    this.#judge(packed.length, null)
-    return this.verdict()
-  }
-
-  #judge(length: number, id: string | null): number {
-    this.#memory.length = length
-    const code = this.#engine.inspect(length)
-    this.#id = id
-    // The engine says why.
-    if (code === UNREADABLE) this.verdict()
-    return code
-  }
-
   #ask<Answer>(question: (id: string | null) => Answer): Answer {
     const id = this.#id
     if (id === undefined) throw new HostboundError('HOSTBOUND_REQUEST', 'no request has been inspected')
@@ -123,8 +97,6 @@ export class Guard {
 class GuardMemory implements Memory {
   readonly #engine: WasmGuard
   #view = new Uint8Array()
-  /** How much of it the request takes that was packed last. */
-  length = 0
 
   constructor(engine: WasmGuard) {
     this.#engine = engine
@@ -138,9 +110,5 @@ class GuardMemory implements Memory {
       this.#view = new Uint8Array(engineMemory().buffer, start, size)
     }
     return this.#view
-  }
-
-  used(): Uint8Array {
-    return this.room(this.length).subarray(0, this.length)
   }
 }

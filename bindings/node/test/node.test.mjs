@@ -238,6 +238,34 @@ withServer('a flood of denials is ten lines a second, and counted', async ({ ser
   assert.equal(told.length + suppressed, flood + 1)
 })
 
+test('what is read off a message: scheme, version and peer of its connection', async () => {
+  const hosts = { allow: ['localhost:443'] }
+  const https = await hostbound({ policy: { version: 1, hosts }, log: false })
+  const peers = await hostbound({ policy: { ...POLICY, peers: { allow: ['fe80::/10', '192.0.2.0/24'] } }, log: false })
+  const admits = (guard, socket, rest = {}) => {
+    let admitted = false
+    const response = { headersSent: false, getHeaderNames: () => [], writeHead: () => {}, end: () => {} }
+    guard.middleware({ method: 'GET', url: '/', rawHeaders: ['Host', 'localhost'], httpVersion: '1.1', socket, ...rest }, response, () => (admitted = true))
+    return admitted
+  }
+  assert.equal(admits(https, { encrypted: true }), true)
+  assert.equal(admits(https, { encrypted: false }), false)
+  assert.equal(admits(https, {}, { rawHeaders: ['Host', 'localhost', 'X-Forwarded-Proto', 'https'] }), false)
+  for (const [remoteAddress, wanted] of [
+    ['fe80::1%eth0', true],
+    ['192.0.2.7', true],
+    ['::ffff:192.0.2.7', true],
+    ['::ffff:127.0.0.1', false],
+    [undefined, false],
+  ]) {
+    assert.equal(admits(peers, { remoteAddress }), wanted, remoteAddress)
+  }
+  // HTTP/0.9 and HTTP/2.0 are versions to Node's parser.
+  for (const [httpVersion, wanted] of [['0.9', true], ['2.0', true], ['1.0', true]]) {
+    assert.equal(admits(peers, { remoteAddress: '192.0.2.7' }, { httpVersion }), wanted, httpVersion)
+  }
+})
+
 withServer('what cannot be judged is not served', async ({ guard, lines }) => {
   // A message such as no server makes.
   const message = { method: 'GET', url: '/', rawHeaders: ['Host', 'localh\u0101st'], httpVersion: '1.1', socket: {} }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hostbound::{Guard, RequestDocument};
 use hostbound_vectors::{self as vectors, Case};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::run::{directory, run_in};
+use crate::run::{directory, root, run_in};
 
 #[test]
 fn every_vector_has_the_engines_verdict() {
@@ -39,4 +39,45 @@ fn every_vector_has_the_engines_verdict() {
     }
     assert_eq!(count, files.iter().map(|file| file.cases.len()).sum::<usize>());
     assert!(count > 500, "{count} vectors");
+}
+
+/// Every policy of `policy.json` is read as wanted: its mistakes or its lints, with code, path and place.
+#[test]
+fn every_policy_vector_is_read_as_wanted() {
+    let text = std::fs::read_to_string(root().join("tests/vectors/policy.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    let names: Vec<_> = cases
+        .iter()
+        .map(|case| format!("{}.toml", case["id"].as_str().unwrap()))
+        .collect();
+    let files: Vec<_> = names
+        .iter()
+        .zip(cases)
+        .map(|(name, case)| (name.as_str(), case["toml"].as_str().unwrap()))
+        .collect();
+    let directory = directory(&files);
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let ran = run_in(
+        directory.path(),
+        &[&["check", "--format", "json"], &names[..]].concat(),
+        b"",
+    );
+    let found: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((found.len(), ran.code), (cases.len(), 2), "{}", ran.stderr);
+    for (found, case) in found.iter().zip(cases) {
+        let rows = |key: &str| -> Value {
+            let row = |row: &Value| json!([row["code"], row["path"], format!("{}:{}", row["line"], row["column"])]);
+            found[key].as_array().into_iter().flatten().map(row).collect()
+        };
+        let found = match case["want"].get("errors") {
+            Some(_) => json!({"errors": rows("errors")}),
+            None => json!({"lints": rows("warnings")}),
+        };
+        assert_eq!(found, case["want"], "{}", case["id"]);
+    }
 }

@@ -135,7 +135,7 @@ export class NodeGuard {
       const code = this.#guard.inspect(request)
       if (!isDenied(code)) {
         this.#admitted.add(message)
-        if (this.#hooks.identity !== false) identify(message, this.#guard)
+        if (this.#hooks.identity !== false) identify(message, request, this.#guard)
         if (code !== 0) this.#tell('onReport', message, request)
         return true
       }

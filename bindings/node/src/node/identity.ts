@@ -1,17 +1,18 @@
 import type { Guard } from '../guard.js'
+import type { HttpRequest } from '../request.js'
 import type { Identity } from '../verdict.js'
 
 /**
- * Gives the message that was inspected last a `hostbound` member. It is computed when it is first read, from a copy of the
- * request as it was judged: what the application changes in the meantime does not matter.
+ * Gives a message that was allowed a `hostbound` member. It is computed when it is first read, from the request as it was
+ * judged: what the application changes in the meantime does not matter.
  */
-export function identify(message: object, guard: Guard): void {
-  const packed = guard.save()
+export function identify(message: object, request: HttpRequest, guard: Guard): void {
+  const judged = { ...request, headers: request.headers.slice() as HttpRequest['headers'] }
   let identity: Identity | null | undefined
   Object.defineProperty(message, 'hostbound', {
     configurable: true,
     enumerable: false,
-    get: () => (identity ??= guard.judgeSaved(packed).identity),
+    get: () => (identity ??= guard.decide(judged).identity),
   })
 }
 
