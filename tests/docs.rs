@@ -17,7 +17,10 @@ fn read(path: &str) -> String {
 /// The fenced blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
-    text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+    text.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().unwrap().to_owned())
+        .collect()
 }
 
 /// Whole policies compile as they stand; pieces of one compile inside the smallest policy that they fit.
@@ -51,7 +54,14 @@ fn the_snippet_is_the_one_that_is_tested() {
 
 #[test]
 fn links_lead_somewhere() {
-    for page in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md", "bindings/node/README.md", "policies/README.md"] {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "bindings/node/README.md",
+        "policies/README.md",
+    ] {
         let text = read(page);
         let folder = root().join(page).parent().unwrap().to_owned();
         for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {

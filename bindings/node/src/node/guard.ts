@@ -134,9 +134,9 @@ export class NodeGuard {
       const request = read()
       const code = this.#guard.inspect(request)
       if (!isDenied(code)) {
-        this.#admitted.add(message)
-        if (this.#hooks.identity !== false) identify(message, request, this.#guard)
         if (code !== 0) this.#tell('onReport', message, request)
+        if (this.#hooks.identity !== false) identify(message, request, this.#guard)
+        this.#admitted.add(message)
         return true
       }
       denial = { status: statusOf(code), text: this.#guard.clientText() }

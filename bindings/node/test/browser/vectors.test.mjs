@@ -70,6 +70,21 @@ async function judgeAll() {
   return { count, wrong }
 }
 
+/** In the page: reads every policy vector and gives back those that are not read as wanted. */
+async function readAllPolicies() {
+  const { Policy } = await import('/dist/index.web.js')
+  const { cases } = await (await fetch('/vectors/policy.json')).json()
+  const wrong = []
+  for (const { id, toml, want } of cases) {
+    const found = await Policy.fromToml(toml, { file: 'hostbound.toml' }).then(
+      () => null,
+      ({ errors }) => errors.map(({ code, path, line, column }) => [code, path, `${line}:${column}`]),
+    )
+    if (JSON.stringify(found) !== JSON.stringify(want.errors ?? null)) wrong.push({ id, found, want })
+  }
+  return { count: cases.length, wrong }
+}
+
 /** In the page: what is refused has a code here too. */
 async function refusals() {
   const { Guard, HostboundError, Policy, PolicyError } = await import('/dist/index.web.js')
@@ -116,6 +131,12 @@ test('Chromium', async (t) => {
     t.diagnostic(`${count} vectors in ${await browser.version()}`)
     assert.deepEqual(wrong, [])
     assert.ok(count > 500)
+  })
+
+  await t.test('every policy vector is read as wanted', async () => {
+    const { count, wrong } = await page.evaluate(readAllPolicies)
+    assert.deepEqual(wrong, [])
+    assert.ok(count > 150)
   })
 
   await t.test('errors have their codes', async () => {
