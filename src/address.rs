@@ -1,11 +1,27 @@
 //! IP addresses and networks: canonical text in, comparison by value.
 //!
-//! Decides whether an address lies in a listed network. Which networks are listed, and what that means, is its callers' business.
+//! Decides whether an address lies in a listed network. Which networks are listed, and what that means, is its callers' business;
+//! what the world's own lists say of an address is in the modules below.
+
+mod embedded;
+mod reachability;
+mod registry;
+mod report;
+mod rules;
+mod space;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustc_hash::FxHashMap;
+use serde::{Serialize, Serializer};
+
+pub use embedded::{Embedded, EmbeddedForm, Nat64Prefix, Nat64PrefixError, embedded};
+pub use reachability::{NotGlobal, NotGlobalCause, Reachability};
+pub use registry::{METADATA, MetadataRow, REGISTRY, RegistryRow, metadata_service};
+pub use report::{AddressReport, EmbeddedReport};
+pub use rules::{AddressRefusal, AddressRules};
+pub use space::{AddressSpace, SpaceRow};
 
 /// Parses an IPv4 address: four decimal numbers 0–255 without leading zeros, nothing else (RFC 6943 §3.1.1 on why).
 #[must_use]
@@ -81,6 +97,20 @@ impl Network {
         Self { address, prefix }
     }
 
+    /// A block of IPv4 addresses, for tables.
+    // INVARIANT: the bits past the prefix are zero; the tables' tests see to it.
+    pub(crate) const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
+        Self { address, prefix }
+    }
+
+    /// A block of IPv6 addresses, for tables.
+    // INVARIANT: as in `v4`.
+    pub(crate) const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Self {
+        let address = IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h));
+        Self { address, prefix }
+    }
+
     /// The first address of the block.
     #[must_use]
     pub const fn address(self) -> IpAddr {
@@ -93,6 +123,18 @@ impl Network {
         self.prefix
     }
 
+    /// True if it is the block of one address.
+    #[must_use]
+    pub const fn is_single(self) -> bool {
+        self.prefix == longest_prefix(self.address)
+    }
+
+    /// True if every address of the other block lies in this one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
+    }
+
     /// True if the address lies in the block. IPv4 never lies in an IPv6 block.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
@@ -103,6 +145,13 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// As its text.
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -172,6 +221,11 @@ impl<T> NetworkMap<T> {
             prefixes.insert(place, network.prefix);
         }
         self.entries.entry(network).or_default()
+    }
+
+    /// The value of exactly this network.
+    pub(crate) fn get(&self, network: Network) -> Option<&T> {
+        self.entries.get(&network)
     }
 
     /// The values of every network that contains the address, widest first.

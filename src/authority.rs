@@ -253,6 +253,16 @@ impl<'a> Authority<'a> {
         self.port
     }
 
+    /// The same host with that port.
+    #[cfg(feature = "egress")]
+    #[must_use]
+    pub(crate) const fn with_port(self, port: Port) -> Self {
+        Self {
+            host: self.host,
+            port: Some(port),
+        }
+    }
+
     /// True if both mean the same host and port under the scheme: an absent port is the scheme's default (RFC 9110 §4.2.3).
     #[must_use]
     pub fn same(self, other: Self, scheme: Scheme) -> bool {

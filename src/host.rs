@@ -72,6 +72,30 @@ impl HostPattern {
         Ok(Self { kind, port })
     }
 
+    /// The pattern with a port instead of its own.
+    #[must_use]
+    pub(crate) fn with_port(&self, port: Port) -> Self {
+        Self {
+            kind: self.kind.clone(),
+            port: Some(port),
+        }
+    }
+
+    /// The pattern for every port.
+    #[must_use]
+    pub(crate) fn without_port(&self) -> Self {
+        Self {
+            kind: self.kind.clone(),
+            port: None,
+        }
+    }
+
+    /// The port, if it has one.
+    #[must_use]
+    pub const fn port(&self) -> Option<Port> {
+        self.port
+    }
+
     /// The name after `*.` or `**.`, if this is a wildcard.
     #[must_use]
     pub fn wildcard_base(&self) -> Option<&str> {

@@ -9,7 +9,7 @@
 //!
 //! - `toml` (default): policies in TOML. JSON is always there.
 //! - `wasm`: the wasm-bindgen face. `web`: what of it needs a browser. Turned on by the JS build alone.
-//! - `egress`: outbound requests.
+//! - `egress`: judging outbound requests ([`Guard::judge_egress`]). The section of the policy is read without it too.
 
 // The engine's own lint wall, on top of the workspace's: no input can make it panic.
 #![deny(missing_docs, unreachable_pub)]
@@ -24,6 +24,7 @@
 
 mod address;
 mod authority;
+mod egress;
 mod guard;
 mod host;
 mod json;
@@ -39,8 +40,15 @@ mod verdict;
 mod wasm;
 
 // The public interface is:
-pub use address::{Network, NetworkError};
+pub use address::{
+    AddressRefusal, AddressReport, AddressRules, AddressSpace, Embedded, EmbeddedForm, EmbeddedReport, METADATA,
+    MetadataRow, Nat64Prefix, Nat64PrefixError, Network, NetworkError, NotGlobal, NotGlobalCause, REGISTRY,
+    Reachability, RegistryRow, SpaceRow, embedded, metadata_service,
+};
 pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Scheme};
+pub use egress::EgressReason;
+#[cfg(feature = "egress")]
+pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
 pub use guard::{Explanation, Guard, Inspection, Outcome, Step};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};

@@ -20,6 +20,7 @@ pub use document::PolicyDocument;
 pub use schema::json_schema;
 
 use crate::authority::Scheme;
+use crate::egress::Egress;
 use crate::host::HostSet;
 use crate::origin::Origins;
 use crate::peer::PeerSet;
@@ -35,6 +36,11 @@ pub struct Policy {
     pub(crate) peers: Option<PeerSet>,
     pub(crate) origins: Origins,
     pub(crate) routes: Option<Routes>,
+    #[cfg_attr(
+        not(feature = "egress"),
+        expect(dead_code, reason = "only outbound requests are judged by it")
+    )]
+    pub(crate) egress: Option<Egress>,
     pub(crate) cases: Vec<Case>,
 }
 

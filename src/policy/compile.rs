@@ -1,6 +1,7 @@
 //! From a document of the right shape to its meaning: parses every entry, and refuses those that say nothing.
 
 mod cases;
+mod egress;
 mod lists;
 mod routes;
 
@@ -14,6 +15,7 @@ use super::report::Report;
 use super::shape::shortened;
 use super::{Exempt, Hosts, Policy};
 use crate::authority::Scheme;
+use crate::egress::Egress;
 use crate::origin::Origins;
 use crate::peer::PeerSet;
 use crate::place::Position;
@@ -31,6 +33,7 @@ pub(crate) struct Parts {
     peers: Option<PeerSet>,
     origins: Origins,
     routes: Option<Routes>,
+    egress: Option<Egress>,
     cases: Vec<Case>,
 }
 
@@ -49,6 +52,7 @@ impl Parts {
             peers: self.peers,
             origins: self.origins,
             routes: self.routes,
+            egress: self.egress,
             cases: self.cases,
         }
     }
@@ -78,6 +82,9 @@ impl<'r, 'a> Compiler<'r, 'a> {
         if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
+        let egress = document
+            .get("egress")
+            .map(|egress| self.egress(egress, &root.key("egress")));
         let cases = document.get("cases").map_or(&[][..], Node::items);
         let cases = cases
             .iter()
@@ -97,6 +104,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
             peers: peers.map(|peers| peers.set),
             origins,
             routes,
+            egress,
             cases,
         }
     }

@@ -296,6 +296,12 @@ lints! {
     ModeReport = "mode-report",
     /// Denials are explained to clients on loopback.
     ExplainToClient = "explain-to-client",
+    /// A destination without TLS: whoever answers for its name gets the request.
+    EgressHttp = "egress-http",
+    /// A cloud's metadata service is listed.
+    EgressMetadata = "egress-metadata",
+    /// Redirects lead to every listed destination.
+    EgressRedirects = "egress-redirects",
 }
 
 impl fmt::Display for LintId {

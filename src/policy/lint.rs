@@ -3,6 +3,7 @@
 use super::PolicyDocument;
 use super::diagnostic::{Lint, LintId};
 use super::shape::shortened;
+use crate::address::{Network, metadata_service};
 use crate::host::HostPattern;
 use crate::peer::PeerPattern;
 use crate::route::{Methods, PathPattern};
@@ -51,6 +52,7 @@ impl PolicyDocument {
         linter.origins();
         linter.networks();
         linter.routes();
+        linter.egress();
         let mut lints = linter.lints;
         lints.sort_by_key(|lint| lint.span.start);
         lints
@@ -258,6 +260,108 @@ impl<'a> Linter<'a> {
             .enumerate()
         {
             self.wide(entry.get("from"), &path.index(index).key("from"));
+        }
+    }
+
+    fn egress(&mut self) {
+        let path = Path::ROOT;
+        let path = path.key("egress");
+        let list_path = path.key("allow");
+        for (index, item) in self
+            .section("egress", "allow")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .enumerate()
+        {
+            let Some((scheme, host)) = item.as_str().and_then(|text| text.split_once("://")) else {
+                continue;
+            };
+            let Ok(pattern) = HostPattern::parse(host) else {
+                continue;
+            };
+            let path = list_path.index(index);
+            self.plain(scheme, &pattern, item, &path);
+            self.host(&pattern, item, &path);
+            self.metadata(pattern.address(), item, &path);
+        }
+        let addresses = self.section("egress", "addresses");
+        self.egress_addresses(addresses, &path.key("addresses"));
+        let destinations_path = path.key("destinations");
+        for (index, entry) in self
+            .section("egress", "destinations")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .enumerate()
+        {
+            let path = destinations_path.index(index);
+            self.egress_addresses(entry.get("addresses"), &path.key("addresses"));
+            let Some(origin) = entry.get("origin") else { continue };
+            let parts = origin.as_str().and_then(|text| text.split_once("://"));
+            let Some((scheme, host)) = parts else { continue };
+            let Ok(pattern) = HostPattern::parse(host) else {
+                continue;
+            };
+            self.plain(scheme, &pattern, origin, &path.key("origin"));
+            self.metadata(pattern.address(), origin, &path.key("origin"));
+        }
+        if let Some(redirects) = self
+            .section("egress", "redirects")
+            .filter(|node| node.as_str() == Some("allowed"))
+        {
+            let message = "whoever answers for one destination can send requests on to every other".into();
+            self.lint(
+                LintId::EgressRedirects,
+                &path.key("redirects"),
+                redirects,
+                message,
+                "write `same-origin`, and follow redirects yourself where they are meant",
+            );
+        }
+    }
+
+    /// Over http a poisoned name gets everything. On loopback there is no name to poison.
+    fn plain(&mut self, scheme: &str, pattern: &HostPattern, item: &Node, path: &Path<'_>) {
+        let is_loopback = pattern.address().is_some_and(|address| address.is_loopback());
+        if scheme == "http" && !is_loopback {
+            let message = format!(
+                "`{}` is not protected by TLS: whoever answers for its name gets the request",
+                shortened(&item.offending())
+            );
+            self.lint(
+                LintId::EgressHttp,
+                path,
+                item,
+                message,
+                "write https, or narrow `addresses` to where the service is",
+            );
+        }
+    }
+
+    fn egress_addresses(&mut self, node: Option<&Node>, path: &Path<'_>) {
+        self.wide(node, path);
+        for (index, item) in node.map_or(&[][..], Node::items).iter().enumerate() {
+            let network = item.as_str().and_then(|text| Network::parse(text).ok());
+            self.metadata(
+                network.filter(|network| network.is_single()).map(Network::address),
+                item,
+                &path.index(index),
+            );
+        }
+    }
+
+    fn metadata(&mut self, address: Option<std::net::IpAddr>, item: &Node, path: &Path<'_>) {
+        if let Some(service) = address.and_then(metadata_service) {
+            let message = format!(
+                "`{}` is {service}: its answers are credentials",
+                shortened(&item.offending())
+            );
+            self.lint(
+                LintId::EgressMetadata,
+                path,
+                item,
+                message,
+                "remove it unless this service is meant to ask for them",
+            );
         }
     }
 

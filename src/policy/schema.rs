@@ -19,6 +19,10 @@ pub(crate) enum Shape {
         may_be_empty: bool,
     },
     Table(&'static [Field]),
+    /// A table whose keys are the document's own.
+    Map(&'static Shape),
+    /// One value, or a list of them.
+    OneOrMany(&'static Shape),
     /// A request in JSON form; the compiler reads it.
     Request,
     /// Some fields of a verdict; the compiler reads it.
@@ -117,6 +121,11 @@ pub(crate) const DOCUMENT: &[Field] = &[
         "routes",
         list(&Shape::Table(ROUTE)),
         "What each path asks for; the first match decides, and no match is denied. Absent: requests are judged up to their origin.",
+    ),
+    optional(
+        "egress",
+        Shape::Table(EGRESS),
+        "Where requests may go out to. Absent: every outbound request is refused.",
     ),
     optional(
         "cases",
@@ -235,6 +244,90 @@ const ROUTE: &[Field] = &[
     ),
 ];
 
+const DESTINATION: Shape = Shape::Text {
+    example: "https://auth.example.com",
+};
+const ADDRESSES: Shape = Shape::Text { example: "global" };
+const HEADER: Shape = Shape::Text {
+    example: "authorization",
+};
+const PIN: Shape = Shape::Text {
+    example: "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+};
+const FILE: &[Field] = &[required(
+    "file",
+    Shape::Text {
+        example: "internal-ca.pem",
+    },
+    "The path, from the policy's folder.",
+)];
+
+const EGRESS: &[Field] = &[
+    optional(
+        "allow",
+        list(&DESTINATION),
+        "Destinations: scheme, `://`, a host pattern, an optional port; without one the scheme's default port and no other.",
+    ),
+    defaulting(
+        "addresses",
+        Shape::OneOrMany(&ADDRESSES),
+        "global",
+        "What a destination's name may resolve to: `global` (globally reachable by the IANA registries) and CIDR blocks.",
+    ),
+    optional(
+        "nat64",
+        list(&Shape::Text {
+            example: "2001:db8:64::/96",
+        }),
+        "Prefixes of this network's own NAT64 (RFC 6052).",
+    ),
+    defaulting(
+        "redirects",
+        Shape::Choice(&["none", "same-origin", "allowed"]),
+        "same-origin",
+        "Which redirects are followed. Never from https to http, never with a credential to another origin.",
+    ),
+    optional(
+        "credentials",
+        Shape::Map(&list(&HEADER)),
+        "By origin, the headers that carry a credential to it. To other origins they are refused.",
+    ),
+    optional(
+        "destinations",
+        list(&Shape::Table(EGRESS_DESTINATION)),
+        "Origins whose rules differ.",
+    ),
+];
+
+const EGRESS_DESTINATION: &[Field] = &[
+    required("origin", DESTINATION, "The one origin."),
+    optional(
+        "addresses",
+        Shape::OneOrMany(&ADDRESSES),
+        "What its name may resolve to. Absent: as for all.",
+    ),
+    optional(
+        "pins",
+        list(&PIN),
+        "`sha256/` and base64 of the SPKI digests of which one must be presented (RFC 7469 §2.4).",
+    ),
+    optional(
+        "ca",
+        Shape::Table(FILE),
+        "The certificate authorities, in PEM, instead of the system's.",
+    ),
+    optional(
+        "client_certificate",
+        Shape::Table(FILE),
+        "The client's certificate and key, in one PEM file.",
+    ),
+    optional(
+        "credentials",
+        list(&HEADER),
+        "The headers that carry a credential to it.",
+    ),
+];
+
 const CASE: &[Field] = &[
     required(
         "name",
@@ -308,6 +401,10 @@ fn property(shape: &Shape) -> Value {
             json!({"type": "array", "items": property(of), "minItems": u8::from(!may_be_empty)})
         }
         Shape::Table(fields) => table(fields),
+        Shape::Map(of) => json!({"type": "object", "additionalProperties": property(of), "minProperties": 1}),
+        Shape::OneOrMany(of) => {
+            json!({"anyOf": [property(of), {"type": "array", "items": property(of), "minItems": 1}]})
+        }
         Shape::Request => json!({
             "type": "object",
             "additionalProperties": false,

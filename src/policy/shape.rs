@@ -11,7 +11,7 @@ pub(crate) fn check(document: &Node, report: &mut Report<'_>) {
 }
 
 /// Sections of other versions of this format. What is not enforced is not accepted.
-const LATER_SECTIONS: [&str; 3] = ["egress", "signatures", "tokens"];
+const LATER_SECTIONS: [&str; 2] = ["signatures", "tokens"];
 
 fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Report<'_>) {
     for entry in node.entries() {
@@ -23,7 +23,7 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
                 let fix = match nearest(&entry.key, fields) {
                     Some(key) => format!("write `{key}`"),
                     None if LATER_SECTIONS.contains(&entry.key.as_str()) => {
-                        "remove it: this version judges host, peer, origin and route".to_owned()
+                        "remove it: this version judges host, peer, origin, route and outbound requests".to_owned()
                     }
                     None => format!(
                         "the keys here are {}",
@@ -102,6 +102,37 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             }
         }
         (Shape::Table(fields), Value::Table(_)) => check_table(node, fields, path, report),
+        (Shape::Map(of), Value::Table(entries)) => {
+            if entries.is_empty() {
+                report
+                    .error(
+                        ErrorCode::ListEmpty,
+                        path,
+                        node.span.clone(),
+                        "the table is empty".into(),
+                    )
+                    .fix("leave the key out".into());
+            }
+            for entry in entries {
+                check_value(&entry.node, of, &path.key(&entry.key), report);
+            }
+        }
+        (Shape::OneOrMany(of), Value::List(items)) => {
+            if items.is_empty() {
+                report
+                    .error(
+                        ErrorCode::ListEmpty,
+                        path,
+                        node.span.clone(),
+                        "the list is empty".into(),
+                    )
+                    .fix(format!("list at least one, such as `{}`", example(of)));
+            }
+            for (index, item) in items.iter().enumerate() {
+                check_value(item, of, &path.index(index), report);
+            }
+        }
+        (Shape::OneOrMany(of), _) => check_value(node, of, path, report),
         (Shape::Request | Shape::Expectation, Value::Table(_)) => {}
         _ => {
             let message = format!(
@@ -119,11 +150,11 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
 
 const fn kind(shape: &Shape) -> &'static str {
     match shape {
-        Shape::Text { .. } | Shape::Choice(_) => "a string",
+        Shape::Text { .. } | Shape::Choice(_) | Shape::OneOrMany(_) => "a string",
         Shape::Boolean => "a boolean",
         Shape::Number(_) => "an integer",
         Shape::List { .. } => "a list",
-        Shape::Table(_) | Shape::Request | Shape::Expectation => "a table",
+        Shape::Table(_) | Shape::Map(_) | Shape::Request | Shape::Expectation => "a table",
     }
 }
 
@@ -146,6 +177,8 @@ fn example(shape: &Shape) -> String {
                 format!("{{ {} }}", keys.join(", "))
             }
         }
+        Shape::Map(of) => format!("{{ \"https://auth.example.com\" = {} }}", example(of)),
+        Shape::OneOrMany(of) => example(of),
         Shape::Request => "{ method = \"GET\", target = \"/\", headers = [[\"host\", \"evil.test\"]] }".into(),
         Shape::Expectation => "{ decision = \"deny\" }".into(),
     }
