@@ -252,7 +252,7 @@ mod tests {
             ("host", Some("hosts")),
             ("Hosts", Some("hosts")),
             ("explain-to-client", Some("explain_to_client")),
-            ("egress", None),
+            ("tokens", None), ("egres", Some("egress")),
             ("mod", Some("mode")),
             ("", None),
             ("route", Some("routes")),
