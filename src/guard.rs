@@ -218,11 +218,11 @@ impl<'a> Trial<'a> {
             let entry = hosts
                 .allow
                 .matching(forwarded, default_port)
-                .ok_or_else(|| not_allowed(Detail::quoting("forwarded host ", value, " is not allowed")))?;
+                .ok_or_else(|| not_allowed(Detail::quoting_authority("forwarded host ", value, " is not allowed")))?;
             let is_proxy_host = hosts.allow.matching(authority, default_port).is_some()
                 || hosts.proxy_hosts.matching(authority, default_port).is_some();
             if !is_proxy_host {
-                return Err(not_allowed(Detail::quoting(
+                return Err(not_allowed(Detail::quoting_authority(
                     "host ",
                     text,
                     " is neither allowed nor one of hosts.proxy_hosts",
@@ -233,7 +233,7 @@ impl<'a> Trial<'a> {
         let entry = hosts
             .allow
             .matching(authority, default_port)
-            .ok_or_else(|| not_allowed(Detail::quoting("host ", text, " is not allowed")))?;
+            .ok_or_else(|| not_allowed(Detail::quoting_authority("host ", text, " is not allowed")))?;
         Ok((authority, Pass::Host { entry }))
     }
 
@@ -254,7 +254,7 @@ impl<'a> Trial<'a> {
         };
         for (other, parsed) in [pseudo, target].into_iter().flatten() {
             if !authority.same(parsed, self.scheme()) {
-                let detail = Detail::quoting("Host and ", other, " disagree");
+                let detail = Detail::quoting_authority("Host and ", other, " disagree");
                 return Err(Failure::new(Reason::AuthorityMismatch, detail));
             }
         }
@@ -355,7 +355,7 @@ fn only_one(occurrences: Occurrences<'_>) -> Result<Option<&[u8]>, Failure<'_>> 
         // Servers join repeated fields with commas (RFC 9110 §5.3).
         Occurrences::One(text) if text.contains(&b',') => Err(Failure::new(
             Reason::HostDuplicate,
-            Detail::quoting("host ", text, " is a list"),
+            Detail::quoting_authority("host ", text, " is a list"),
         )),
         Occurrences::One(text) => Ok(Some(text)),
     }
@@ -363,7 +363,10 @@ fn only_one(occurrences: Occurrences<'_>) -> Result<Option<&[u8]>, Failure<'_>> 
 
 fn parse_authority(text: &[u8]) -> Result<Authority<'_>, Failure<'_>> {
     Authority::parse(text).map_err(|error: AuthorityError| {
-        Failure::new(Reason::HostMalformed, Detail::quoting("host ", text, error.as_str()))
+        Failure::new(
+            Reason::HostMalformed,
+            Detail::quoting_authority("host ", text, error.as_str()),
+        )
     })
 }
 

@@ -150,7 +150,7 @@ impl Origins {
         let origin = Origin::parse(value).map_err(|_| {
             Failure::new(
                 Reason::OriginMalformed,
-                Detail::quoting("origin ", value, " is malformed"),
+                Detail::quoting_authority("origin ", value, " is malformed"),
             )
         })?;
         if self.allow.allows_self && effective.is_some_and(|effective| is_own_origin(origin, effective)) {
@@ -159,7 +159,7 @@ impl Origins {
         if self.allow.contains(origin) {
             return Ok(OriginPass::Listed);
         }
-        let detail = Detail::quoting("origin ", value, " is not allowed");
+        let detail = Detail::quoting_authority("origin ", value, " is not allowed");
         Err(Failure::new(Reason::OriginNotAllowed, detail).by("origins.allow"))
     }
 

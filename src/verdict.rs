@@ -86,8 +86,17 @@ impl<'a> Failure<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Detail<'a> {
     before: &'static str,
-    quoted: Option<&'a [u8]>,
+    quoted: Quoted<'a>,
     after: &'static str,
+}
+
+/// What of the request a detail quotes.
+#[derive(Clone, Copy, Debug)]
+enum Quoted<'a> {
+    Nothing,
+    Text(&'a [u8]),
+    /// What should be an authority or an origin: where it is none, it may hold a password or a query, which are left out.
+    Authority(&'a [u8]),
 }
 
 impl<'a> Detail<'a> {
@@ -97,15 +106,23 @@ impl<'a> Detail<'a> {
     pub(crate) const fn text(text: &'static str) -> Self {
         Self {
             before: text,
-            quoted: None,
+            quoted: Quoted::Nothing,
             after: "",
+        }
+    }
+
+    pub(crate) const fn quoting_authority(before: &'static str, quoted: &'a [u8], after: &'static str) -> Self {
+        Self {
+            before,
+            quoted: Quoted::Authority(quoted),
+            after,
         }
     }
 
     pub(crate) const fn quoting(before: &'static str, quoted: &'a [u8], after: &'static str) -> Self {
         Self {
             before,
-            quoted: Some(quoted),
+            quoted: Quoted::Text(quoted),
             after,
         }
     }
@@ -114,10 +131,25 @@ impl<'a> Detail<'a> {
 impl fmt::Display for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.before)?;
-        if let Some(quoted) = self.quoted {
-            f.write_str("`")?;
-            write_escaped(f, quoted, Detail::QUOTED_BYTES)?;
-            f.write_str("`")?;
+        match self.quoted {
+            Quoted::Nothing => {}
+            Quoted::Text(text) => {
+                f.write_str("`")?;
+                write_escaped(f, text, Self::QUOTED_BYTES)?;
+                f.write_str("`")?;
+            }
+            Quoted::Authority(text) => {
+                let end = text.iter().position(|byte| matches!(byte, b'?' | b'#'));
+                let shown = end.and_then(|end| text.get(..end)).unwrap_or(text);
+                let start = shown.iter().rposition(|byte| *byte == b'@');
+                let (cut, shown) = match start.and_then(|start| shown.get(start..)) {
+                    Some(after) => ("...", after),
+                    None => ("", shown),
+                };
+                write!(f, "`{cut}")?;
+                write_escaped(f, shown, Self::QUOTED_BYTES)?;
+                f.write_str(if end.is_some() { "...`" } else { "`" })?;
+            }
         }
         f.write_str(self.after)
     }
@@ -273,7 +305,7 @@ impl<'a> Verdict<'a> {
         }
         let place = failure
             .rule
-            .map_or_else(String::new, |rule| match self.provenance.place_of(rule) {
+            .map_or_else(String::new, |rule| match self.provenance.place_for_clients(rule) {
                 Some(place) => format!(" ({rule}, {place})"),
                 None => format!(" ({rule}, by default)"),
             });
@@ -320,6 +352,19 @@ impl<'a> Verdict<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_and_queries_are_left_out() {
+        for (text, want) in [
+            ("evil.test:80", "`evil.test:80`"),
+            ("user:hunter2@localhost", "`...@localhost`"),
+            ("localhost/?token=s3cret", "`localhost/...`"),
+            ("https://u:p@a.example/cb?code=s3cret@x", "`...@a.example/cb...`"),
+            ("a#b", "`a...`"),
+        ] {
+            assert_eq!(Detail::quoting_authority("", text.as_bytes(), "").to_string(), want);
+        }
+    }
 
     #[test]
     fn detail_is_bounded_and_printable() {

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_wasm_bindgen::{Deserializer, Serializer};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
+#[cfg(feature = "egress")]
+use crate::egress::EgressDocument;
 use crate::guard::{Guard, Inspection};
 use crate::policy::{ErrorCode, Policy, PolicyDocument, PolicyError, PolicyErrors};
 use crate::request::{PackedError, Request};
@@ -202,6 +204,65 @@ impl WasmGuard {
     fn judged(&self) -> Result<Verdict<'_>, JsValue> {
         self.judge()
             .map_err(|error| coded(&error.to_string(), "HOSTBOUND_REQUEST").into())
+    }
+}
+
+/// A guard for outbound requests. JSON goes in and comes out: beside a look-up and a handshake it costs nothing.
+#[cfg(feature = "egress")]
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct WasmEgress {
+    guard: Guard,
+}
+
+#[cfg(feature = "egress")]
+#[wasm_bindgen]
+impl WasmEgress {
+    /// A guard for a policy.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(policy: &WasmPolicy) -> Self {
+        Self {
+            guard: Guard::new(policy.policy.clone()),
+        }
+    }
+
+    /// The verdict, as JSON, on an outbound request in JSON.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_REQUEST` if it is no outbound request.
+    #[wasm_bindgen(js_name = judgeEgress)]
+    pub fn judge_egress(&self, document: &str) -> Result<String, JsValue> {
+        let document: EgressDocument = serde_json::from_str(document)
+            .map_err(|error| coded(&format!("no outbound request: {error}"), "HOSTBOUND_REQUEST"))?;
+        Ok(self.guard.judge_egress(&document).to_json())
+    }
+
+    /// The pins of the URL's destination; empty if it has none.
+    #[must_use]
+    pub fn pins(&self, url: &str) -> Vec<String> {
+        self.guard.pins(url).to_vec()
+    }
+
+    /// The file with the certificate authorities of the URL's destination.
+    #[wasm_bindgen(js_name = certificateAuthorities)]
+    #[must_use]
+    pub fn certificate_authorities(&self, url: &str) -> Option<String> {
+        self.guard.certificate_authorities(url).map(str::to_owned)
+    }
+
+    /// The file with the client certificate and key for the URL's destination.
+    #[wasm_bindgen(js_name = clientCertificate)]
+    #[must_use]
+    pub fn client_certificate(&self, url: &str) -> Option<String> {
+        self.guard.client_certificate(url).map(str::to_owned)
+    }
+
+    /// True if a header carries a credential.
+    #[wasm_bindgen(js_name = isCredential)]
+    #[must_use]
+    pub fn is_credential(&self, header: &str) -> bool {
+        self.guard.is_credential(header)
     }
 }
 

@@ -290,6 +290,8 @@ lints! {
     RoutePublic = "route-public",
     /// A method that a route leaves out falls through to a later route.
     MethodFallthrough = "method-fallthrough",
+    /// A host that a route leaves out falls through to a later route.
+    HostFallthrough = "host-fallthrough",
     /// Routes differ by method, and a header could change it behind the check.
     MethodOverride = "method-override",
     /// The policy reports and denies nothing but malformed requests.

@@ -409,6 +409,24 @@ impl<'a> Linter<'a> {
                     "make sure that everyone who passes those may have it",
                 );
             }
+            let later = routes.iter().enumerate().skip(index.saturating_add(1));
+            let for_other_hosts = later
+                .filter_map(|(other, later)| Some((other, later.as_ref()?)))
+                .find(|(_, later)| route.has_hosts && !later.has_hosts && later.path.covers(&route.path));
+            if let Some((other, later)) = for_other_hosts {
+                let message = format!(
+                    "a host that `{}` leaves out is served by routes[{other}] `{}`",
+                    shortened(route.text),
+                    shortened(later.text)
+                );
+                self.lint(
+                    LintId::HostFallthrough,
+                    &path,
+                    route.node,
+                    message,
+                    "list `hosts` in the later route too, or leave them out here",
+                );
+            }
             let Methods::Listed(_) = route.methods else { continue };
             let later = routes.iter().enumerate().skip(index.saturating_add(1));
             let falls_through = later
@@ -447,6 +465,7 @@ struct Summary<'a> {
     text: &'a str,
     path: PathPattern,
     methods: Methods,
+    has_hosts: bool,
     is_public: bool,
 }
 
@@ -466,6 +485,7 @@ impl<'a> Summary<'a> {
             text,
             path: PathPattern::parse(text).ok()?.folded(),
             methods,
+            has_hosts: entry.get("hosts").is_some(),
             is_public,
         })
     }

@@ -38,8 +38,13 @@ pub(super) fn refuse_hidden(form: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Parameters cut, `//` merged, ASCII lower-cased, one trailing `/` dropped: the segments, joined by `/`.
+/// What a decoded `?` or `#` starts and parameters cut, `//` merged, ASCII lower-cased, one trailing `/` dropped: the segments, joined by `/`.
 pub(super) fn fold(path: &[u8]) -> Option<Vec<u8>> {
+    // Handlers that decode a path before they split the query off cut here.
+    let path = path
+        .split(|byte| matches!(byte, b'?' | b'#'))
+        .next()
+        .unwrap_or_default();
     let mut folded: Option<Vec<u8>> = None;
     for segment in path.split(|byte| *byte == b'/') {
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();

@@ -152,7 +152,7 @@ pub(super) struct Form {
 }
 
 /// Patterns by segment. A walk visits at most one literal and one `*` child of each node, so it takes the same time for ten
-/// routes and for ten thousand.
+/// patterns and for ten thousand. Routes of one pattern, which differ by method or host, are tried in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trie {
     literals: FxHashMap<Box<[u8]>, Trie>,
@@ -238,7 +238,7 @@ fn has_canonical_escapes(segment: &[u8]) -> bool {
         let is_unreserved = value.is_ascii_alphanumeric() || b"-._~".contains(&value);
         if is_unreserved
             || value.is_ascii_control()
-            || b"%/;\\".contains(&value)
+            || b"%/;\\?#".contains(&value)
             || digits.iter().any(u8::is_ascii_lowercase)
         {
             return false;

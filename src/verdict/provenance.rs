@@ -40,4 +40,11 @@ impl Provenance {
         let position = self.positions.get(path)?;
         Some(format!("{}:{}", self.file, position.line))
     }
+
+    /// The same without the file's folder: for clients, which it does not concern.
+    pub(crate) fn place_for_clients(&self, path: &str) -> Option<String> {
+        let position = self.positions.get(path)?;
+        let name = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        Some(format!("{name}:{}", position.line))
+    }
 }

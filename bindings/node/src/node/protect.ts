@@ -1,13 +1,22 @@
 import type { EventEmitter } from 'node:events'
-import { IncomingMessage, type ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { IncomingMessage, Server as HttpServer, type ServerResponse } from 'node:http'
+import type {
+  Http2SecureServer,
+  Http2Server,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from 'node:http2'
+import { Server as HttpsServer } from 'node:https'
+import { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import { HostboundError } from '../errors.js'
 import type { NodeGuard } from './guard.js'
 
 /** A server of `node:http`, `node:https` or `node:http2`. */
-export type ProtectableServer = EventEmitter
+export type ProtectableServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer
 
 type Request = IncomingMessage | Http2ServerRequest
 type Response = ServerResponse | Http2ServerResponse
@@ -24,7 +33,10 @@ export function protect<Server extends ProtectableServer>(server: Server, guard:
   const earlier = guards.get(server)
   if (earlier === guard) return server
   if (earlier !== undefined) throw new HostboundError('HOSTBOUND_OPTION', 'the server has another guard already')
-  if (typeof server?.emit !== 'function') throw new HostboundError('HOSTBOUND_OPTION', '`protect` takes a server')
+  if (!isServer(server)) {
+    const message = '`protect` takes a server of node:http, node:https or node:http2; an app goes in one: `protect(createServer(app))`'
+    throw new HostboundError('HOSTBOUND_OPTION', message)
+  }
   guards.set(server, guard)
 
   const emit = server.emit
@@ -57,7 +69,7 @@ function isAdmitted(guard: NodeGuard, event: string | symbol, args: unknown[]): 
 }
 
 /**
- * Listens where Node, without a listener, acts on its own before the verdict: it would send `100 Continue`, and close a
+ * Listens where Node, without a listener, acts on its own before the verdict: it would send `100 Continue` or 417, and close a
  * connection that asks for CONNECT without an answer.
  */
 function listen(server: EventEmitter): void {
@@ -67,8 +79,21 @@ function listen(server: EventEmitter): void {
     server.emit('request', request, response)
   }
   server.on('checkContinue', onContinue)
+  const onExpectation = (_request: Request, response: Response): void => {
+    if (server.listenerCount('checkExpectation') > 1) return
+    // What Node answers by itself when nobody listens (RFC 9110 §10.1.1).
+    response.statusCode = 417
+    response.end()
+  }
+  server.on('checkExpectation', onExpectation)
   // Of HTTP/2 a listener would have to answer. The engine denies every CONNECT of HTTP/1: it never comes to this one.
   if (!isHttp2(server)) server.on('connect', () => {})
+}
+
+/** An Express app and many other objects emit events too; guarding those would guard nothing. */
+function isServer(server: unknown): boolean {
+  if (server instanceof HttpServer || server instanceof HttpsServer) return true
+  return server instanceof NetServer && isHttp2(server)
 }
 
 function isHttp2(server: EventEmitter): boolean {
