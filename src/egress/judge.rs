@@ -9,6 +9,7 @@ use super::{DestinationKey, Egress, EgressReason, Listing, Redirects};
 use crate::address::AddressRules;
 use crate::authority::{Authority, Host, Port, Scheme};
 use crate::guard::Guard;
+use crate::request::{RequestDocumentError, read_object};
 use crate::verdict::{Decision, Detail, Mode, write_escaped};
 
 /// The longest URL, in bytes.
@@ -35,6 +36,16 @@ pub struct EgressDocument {
     /// `sha256/` and base64 of the SPKI of every certificate that the server presented, or null: no handshake yet.
     #[serde(default)]
     pub pins: Option<Vec<String>>,
+}
+
+impl EgressDocument {
+    /// Reads one outbound request from JSON.
+    ///
+    /// # Errors
+    /// [`RequestDocumentError`] with the column where reading stopped; it quotes no value.
+    pub fn from_json(json: &[u8]) -> Result<Self, RequestDocumentError> {
+        read_object(json)
+    }
 }
 
 /// The verdict on an outbound request: always all fields, in this order, null where not applicable.
@@ -342,7 +353,7 @@ impl Egress {
         let from = Outbound::parse(from).map_err(|_| {
             Refusal::new(
                 EgressReason::UrlMalformed,
-                None,
+                Some("egress.redirects"),
                 "the URL that redirected here is malformed",
             )
         })?;

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 use super::{Header, Headers, Request, Timestamp, Version};
 use crate::authority::Scheme;
@@ -43,14 +43,7 @@ impl RequestDocument {
     /// # Errors
     /// [`RequestDocumentError`] with the column where reading stopped.
     pub fn from_json(json: &[u8]) -> Result<Self, RequestDocumentError> {
-        // A derived struct would also take a list.
-        if json.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
-            return Err(RequestDocumentError {
-                message: "a request is a JSON object".to_owned(),
-                place: String::new(),
-            });
-        }
-        serde_json::from_slice(json).map_err(|error| RequestDocumentError::of(&error))
+        read_object(json)
     }
 
     /// The time at which the request is judged.
@@ -89,6 +82,18 @@ impl RequestDocument {
             peer: self.peer.0,
         }
     }
+}
+
+/// Reads a request of either direction: an object, nothing before or after it.
+pub(crate) fn read_object<T: DeserializeOwned>(json: &[u8]) -> Result<T, RequestDocumentError> {
+    // A derived struct would also take a list.
+    if json.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') {
+        return Err(RequestDocumentError {
+            message: "a request is a JSON object".to_owned(),
+            place: String::new(),
+        });
+    }
+    serde_json::from_slice(json).map_err(|error| RequestDocumentError::of(&error))
 }
 
 /// Why a text is no request in JSON, fit for a log: in ASCII, short, and without the text of values, which may be credentials.
