@@ -85,22 +85,6 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let egress = document
             .get("egress")
             .map(|egress| self.egress(egress, &root.key("egress")));
-        if let (false, Some(exempt)) = (
-            origins.allows_absent || !origins.is_checked,
-            document.get("hosts").and_then(|hosts| hosts.entry("exempt")),
-        ) {
-            let message =
-                "an exempt request has neither Origin nor Sec-Fetch-Site, and `absent = \"deny\"` refuses those"
-                    .to_owned();
-            self.report
-                .error(
-                    ErrorCode::EntryNeverMatches,
-                    &root.key("hosts").key("exempt"),
-                    exempt.node.span.clone(),
-                    message,
-                )
-                .fix("remove the exemption, or `absent`".into());
-        }
         let cases = document.get("cases").map_or(&[][..], Node::items);
         let cases = cases
             .iter()

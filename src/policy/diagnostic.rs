@@ -280,6 +280,8 @@ lints! {
     NetworkWide = "network-wide",
     /// A forwarded host is believed: the proxy must overwrite the header.
     ForwardedPassthrough = "forwarded-passthrough",
+    /// An exemption whose requests the origin check denies.
+    ExemptDenied = "exempt-denied",
     /// The origin check is off.
     OriginCheckOff = "origin-check-off",
     /// `null` is listed: any sandboxed frame has that origin.

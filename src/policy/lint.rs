@@ -206,6 +206,19 @@ impl<'a> Linter<'a> {
                 "list the origins that may start requests",
             );
         }
+        let absent = self
+            .section("origins", "absent")
+            .filter(|absent| absent.as_str() == Some("deny"));
+        if let (Some(absent), Some(_)) = (absent, self.section("hosts", "exempt")) {
+            let message = "`deny` refuses the exempt requests too: they have neither Origin nor Sec-Fetch-Site".into();
+            self.lint(
+                LintId::ExemptDenied,
+                &path.key("absent"),
+                absent,
+                message,
+                "remove the exemptions, or `absent`",
+            );
+        }
         let list_path = path.key("allow");
         for (index, item) in self
             .section("origins", "allow")
