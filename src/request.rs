@@ -6,6 +6,8 @@ mod document;
 mod head;
 mod packed;
 
+#[cfg(feature = "egress")]
+pub(crate) use document::read_object;
 pub use document::{RequestDocument, RequestDocumentError};
 pub(crate) use head::{FORWARDED_HEADERS, Head, Occurrences, is_http10, is_method, is_token_byte};
 pub use packed::{PackedError, pack};

@@ -233,8 +233,8 @@ impl WasmEgress {
     /// `HOSTBOUND_REQUEST` if it is no outbound request.
     #[wasm_bindgen(js_name = judgeEgress)]
     pub fn judge_egress(&self, document: &str) -> Result<String, JsValue> {
-        let document: EgressDocument = serde_json::from_str(document)
-            .map_err(|error| coded(&format!("no outbound request: {error}"), "HOSTBOUND_REQUEST"))?;
+        let document = EgressDocument::from_json(document.as_bytes())
+            .map_err(|error| coded(&error.to_string(), "HOSTBOUND_REQUEST"))?;
         Ok(self.guard.judge_egress(&document).to_json())
     }
 

@@ -60,26 +60,7 @@ fn packing_changes_no_verdict() {
 #[test]
 fn every_denial_has_an_allowed_twin() {
     for file in vectors::load() {
-        let by_id: BTreeMap<_, _> = file.cases.iter().map(|case| (case.id.as_str(), case)).collect();
-        assert_eq!(by_id.len(), file.cases.len(), "{}: ids are unique", file.name);
-        for case in &file.cases {
-            for flag in &case.flags {
-                assert!(file.notes.contains_key(flag), "{}: flag {flag} has a note", case.id);
-            }
-            if is_plain_allow(case) || case.flags.iter().any(|flag| flag == "no-twin") {
-                continue;
-            }
-            let twin = by_id.get(case.twin.as_deref().unwrap_or_default());
-            let twin = twin.unwrap_or_else(|| panic!("{} has no twin", case.id));
-            assert!(is_plain_allow(twin), "{}: its twin {} is allowed", case.id, twin.id);
-            let fields: BTreeSet<_> = [case, twin]
-                .iter()
-                .flat_map(|case| case.request.as_object().unwrap().keys())
-                .filter(|field| case.request.get(field) != twin.request.get(field) && *field != "id")
-                .collect();
-            let differences = fields.len() + usize::from(case.policy != twin.policy);
-            assert_eq!(differences, 1, "{} and {} differ in {fields:?}", case.id, twin.id);
-        }
+        file.assert_twins();
     }
 }
 
@@ -178,8 +159,4 @@ fn judge(case: &Case) -> Value {
         .unwrap_or_else(|error| panic!("{}: {error}", case.id));
     let verdict = Guard::new(case.policy()).decide(&document);
     serde_json::from_str(&verdict.to_json()).unwrap()
-}
-
-fn is_plain_allow(case: &Case) -> bool {
-    case.want["decision"] == json!("allow") && case.want["reported"] == json!([])
 }

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+mod address;
 mod check;
 mod compile;
 mod completions;
 mod decide;
+mod egress;
 mod explain;
 mod man;
 mod schema;
@@ -20,7 +22,9 @@ pub(crate) enum Command {
     Check(check::Check),
     Test(test::Test),
     Decide(decide::Decide),
+    Egress(egress::Egress),
     Explain(explain::Explain),
+    Address(address::Address),
     Compile(compile::Compile),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -34,7 +38,9 @@ impl Command {
             Self::Check(check) => check.format,
             Self::Test(test) => test.format,
             Self::Decide(decide) => decide.format_of_words(),
+            Self::Egress(egress) => egress.format_of_words(),
             Self::Explain(explain) => explain.format,
+            Self::Address(address) => address.format,
             Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
         }
     }
@@ -44,7 +50,9 @@ impl Command {
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),
             Self::Decide(decide) => decide.run(),
+            Self::Egress(egress) => egress.run(),
             Self::Explain(explain) => explain.run(),
+            Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),

@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod policy;
 mod shorthand;
+mod stream;
 
 use std::process::ExitCode;
 

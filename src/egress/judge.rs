@@ -143,7 +143,8 @@ impl Guard {
             }
         };
         let (outbound, refusal) = refused;
-        let is_reported = self.policy().mode() == Mode::Report;
+        // Without a destination there is nothing that could be allowed and reported.
+        let is_reported = self.policy().mode() == Mode::Report && outbound.is_some();
         let is_allowed = refusal
             .as_ref()
             .is_none_or(|refusal| is_reported && !refusal.reason.is_always_enforced());
@@ -415,6 +416,12 @@ impl Egress {
                 detail,
             })
         };
+        if document.addresses.as_ref().is_some_and(Vec::is_empty) {
+            return refused(
+                EgressReason::AddressMissing,
+                format!("`{}` has no address", outbound.host),
+            );
+        }
         if let Some(literal) = outbound.address {
             // A literal that is listed is its own listing; there is nothing to look up.
             return match &document.addresses {
@@ -431,12 +438,6 @@ impl Egress {
         let Some(addresses) = &document.addresses else {
             return Ok(());
         };
-        if addresses.is_empty() {
-            return refused(
-                EgressReason::AddressMissing,
-                format!("`{}` has no address", outbound.host),
-            );
-        }
         for address in addresses {
             if let Err(error) = rules.allows(*address) {
                 return refused(EgressReason::AddressNotAllowed, error.to_string());

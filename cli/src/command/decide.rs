@@ -1,17 +1,12 @@
 //! `hostbound decide`: one request a line in, one verdict a line out, in order and in constant memory.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::PathBuf;
-
 use clap::Args;
-use hostbound::{Check, Decision, Guard, Reason, RequestDocument, VerdictDocument};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use hostbound::{Decision, RequestDocument, VerdictDocument};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
-use crate::input::{Input, Line, Lines};
-use crate::output::{printable, say};
-use crate::policy::PolicyArgs;
+use crate::output::printable;
+use crate::stream::{JudgedLine, StreamArgs};
 
 /// Judge requests, one JSON a line
 ///
@@ -19,144 +14,32 @@ use crate::policy::PolicyArgs;
 /// input correspond; blank lines are passed over. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
 #[derive(Args, Debug)]
 pub(crate) struct Decide {
-    /// The requests [default: standard input]
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-
     #[command(flatten)]
-    policy: PolicyArgs,
-
-    /// How to print the verdicts [default: json]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
+    stream: StreamArgs,
 }
 
-/// So many lines that are no requests are told one by one.
-const MAX_MESSAGES: u64 = 20;
-
-/// The progress is drawn anew after so many lines.
-const LINES_A_TICK: u64 = 4096;
-
-const BUFFER: usize = 256 * 1024;
-
 impl Decide {
-    /// A refused policy is told in JSON only to those who asked for JSON by name.
     pub(super) fn format_of_words(&self) -> Format {
-        self.format.unwrap_or(Format::Human)
+        self.stream.format_of_words()
     }
 
     pub(super) fn run(&self) -> Result<Exit, Failure> {
-        let guard = self.policy.guard()?;
-        let input = Input::open(self.file.as_deref())?;
-        let mut run = Run {
-            guard: &guard,
-            format: self.format.unwrap_or(Format::Json),
-            out: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
-            progress: progress(&input),
-            count: Count::default(),
-        };
-        let outcome = run.judge(&mut input.lines());
-        // Whatever was decided before a failure is written.
-        let flushed = run.out.flush().map_err(Failure::Output);
-        run.progress.finish_and_clear();
-        outcome.and(flushed)?;
-        run.count.tell(run.format);
-        Ok(run.count.exit())
+        self.stream
+            .run(|guard, line| Ok(guard.decide(&RequestDocument::from_json(line)?)))
     }
 }
 
-/// Shown only where it is neither in the way of the verdicts nor without an end.
-fn progress(input: &Input) -> ProgressBar {
-    match input.length {
-        Some(length) if io::stderr().is_terminal() && !io::stdout().is_terminal() => {
-            let style = "{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left";
-            ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
-                .with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
-        }
-        _ => ProgressBar::hidden(),
-    }
-}
-
-struct Run<'a> {
-    guard: &'a Guard,
-    format: Format,
-    out: BufWriter<StdoutLock<'a>>,
-    progress: ProgressBar,
-    count: Count,
-}
-
-impl Run<'_> {
-    fn judge(&mut self, lines: &mut Lines) -> Result<(), Failure> {
-        loop {
-            // Nobody waits for a verdict that is made: before this waits for input, it is written.
-            if !lines.has_next_at_hand() {
-                self.out.flush().map_err(Failure::Output)?;
-            }
-            let Some((number, line)) = lines.next()? else {
-                return Ok(());
-            };
-            if let Some(verdict) = self.verdict(number, line) {
-                self.write(&verdict).map_err(Failure::Output)?;
-            }
-            if number % LINES_A_TICK == 0 {
-                self.progress.set_position(lines.bytes());
-            }
-        }
+impl JudgedLine for VerdictDocument {
+    fn decision(&self) -> Decision {
+        self.decision
     }
 
-    /// The verdict of a line; none for a blank one.
-    fn verdict(&mut self, number: u64, line: Line<'_>) -> Option<VerdictDocument> {
-        let request = match line {
-            Line::Whole(line) if line.trim_ascii().is_empty() => return None,
-            Line::Whole(line) => RequestDocument::from_json(line).map_err(|error| error.to_string()),
-            Line::TooLong => Err("it is longer than 4 MiB".to_owned()),
-        };
-        Some(match request {
-            Ok(request) => {
-                let verdict = self.guard.decide(&request);
-                match (verdict.decision, verdict.reported.is_empty()) {
-                    (Decision::Deny, _) => self.count.denied += 1,
-                    (Decision::Allow, true) => self.count.allowed += 1,
-                    (Decision::Allow, false) => self.count.reported += 1,
-                }
-                verdict
-            }
-            Err(why) => {
-                self.count.malformed += 1;
-                let detail = format!("line {number} is no request: {why}");
-                if self.count.malformed <= MAX_MESSAGES {
-                    self.progress.suspend(|| say(&format!("error: {detail}")));
-                }
-                self.no_request(detail)
-            }
-        })
+    fn is_reported(&self) -> bool {
+        !self.reported.is_empty()
     }
 
-    /// What stands in the place of a verdict where there is nothing to judge.
-    fn no_request(&self, detail: String) -> VerdictDocument {
-        let policy = self.guard.policy();
-        VerdictDocument {
-            id: None,
-            decision: Decision::Deny,
-            status: Reason::RequestMalformed.status(),
-            check: Some(Check::Request),
-            reason: Some(Reason::RequestMalformed),
-            public_reason: Some(Reason::RequestMalformed.public()),
-            rule: None,
-            detail: Some(detail),
-            mode: policy.mode().as_str(),
-            policy: policy.digest().to_owned(),
-            identity: None,
-            reported: Vec::new(),
-        }
-    }
-
-    fn write(&mut self, verdict: &VerdictDocument) -> io::Result<()> {
-        match self.format {
-            Format::Json => serde_json::to_writer(&mut self.out, verdict)?,
-            Format::Human => self.out.write_all(summary(verdict).as_bytes())?,
-        }
-        self.out.write_all(b"\n")
+    fn summary(&self) -> String {
+        summary(self)
     }
 }
 
@@ -190,42 +73,4 @@ pub(super) fn summary(verdict: &VerdictDocument) -> String {
         words.push_str(&format!(" [{}]", printable(id, 100)));
     }
     words
-}
-
-#[derive(Default)]
-struct Count {
-    allowed: u64,
-    denied: u64,
-    reported: u64,
-    malformed: u64,
-}
-
-impl Count {
-    fn tell(&self, format: Format) {
-        if self.malformed > MAX_MESSAGES {
-            say(&format!(
-                "error: {} lines are no requests; the first {MAX_MESSAGES} are listed above",
-                self.malformed
-            ));
-        }
-        if format == Format::Human {
-            let Self {
-                allowed,
-                denied,
-                reported,
-                malformed,
-            } = self;
-            say(&format!(
-                "{allowed} allowed, {reported} reported, {denied} denied, {malformed} no requests"
-            ));
-        }
-    }
-
-    const fn exit(&self) -> Exit {
-        match self {
-            Self { malformed: 1.., .. } => Exit::Unknown,
-            Self { denied: 1.., .. } => Exit::Findings,
-            _ => Exit::Clean,
-        }
-    }
 }

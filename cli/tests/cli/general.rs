@@ -11,7 +11,9 @@ fn help_lists_the_commands_that_work() {
         "check",
         "test",
         "decide",
+        "egress",
         "explain",
+        "address",
         "compile",
         "schema",
         "completions",
@@ -45,6 +47,9 @@ fn usage_errors_end_with_2() {
         &["explain", "GET", "http://user@localhost/"],
         &["explain", "GET", "/", "--http", "0.9"],
         &["check", "--format", "xml"],
+        &["egress", "nowhere.jsonl"],
+        &["address"],
+        &["address", "127.1"],
     ] {
         let ran = run_in(directory.path(), arguments, b"");
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");

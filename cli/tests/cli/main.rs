@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "for tests, where a panic is the message")]
 
+mod address;
 mod check;
 mod compile;
 mod decide;
+mod egress;
 mod explain;
 mod general;
 mod policies;

@@ -2,17 +2,43 @@
 
 #![expect(clippy::unwrap_used, reason = "for tests, where a panic is the message")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hostbound::Policy;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// One file.
 pub struct File {
     pub name: String,
     pub notes: BTreeMap<String, Value>,
     pub cases: Vec<Case>,
+}
+
+impl File {
+    /// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
+    pub fn assert_twins(&self) {
+        let by_id: BTreeMap<_, _> = self.cases.iter().map(|case| (case.id.as_str(), case)).collect();
+        assert_eq!(by_id.len(), self.cases.len(), "{}: ids are unique", self.name);
+        for case in &self.cases {
+            for flag in &case.flags {
+                assert!(self.notes.contains_key(flag), "{}: flag {flag} has a note", case.id);
+            }
+            if case.is_plain_allow() || case.flags.iter().any(|flag| flag == "no-twin") {
+                continue;
+            }
+            let twin = by_id.get(case.twin.as_deref().unwrap_or_default());
+            let twin = twin.unwrap_or_else(|| panic!("{} has no twin", case.id));
+            assert!(twin.is_plain_allow(), "{}: its twin {} is allowed", case.id, twin.id);
+            let fields: BTreeSet<_> = [case, twin]
+                .iter()
+                .flat_map(|case| case.request.as_object().unwrap().keys())
+                .filter(|field| case.request.get(field) != twin.request.get(field) && *field != "id")
+                .collect();
+            let differences = fields.len() + usize::from(case.policy != twin.policy);
+            assert_eq!(differences, 1, "{} and {} differ in {fields:?}", case.id, twin.id);
+        }
+    }
 }
 
 /// One request, the policy before which it is judged, and the verdict that is wanted.
@@ -32,22 +58,35 @@ impl Case {
     pub fn policy(&self) -> Policy {
         Policy::from_json(&self.policy.to_string(), "vector").unwrap_or_else(|error| panic!("{}: {error}", self.id))
     }
+
+    /// Allowed, and not because of report mode.
+    pub fn is_plain_allow(&self) -> bool {
+        self.want["decision"] == json!("allow") && self.want["reported"] == json!([])
+    }
 }
 
 /// The files of requests and verdicts, in the order of their names.
 pub fn load() -> Vec<File> {
     let names = ["authority", "guard", "host", "origin", "peer", "request", "route"];
-    names.into_iter().map(load_one).collect()
+    names
+        .into_iter()
+        .map(|name| load_one(name, "hostbound-vectors-1"))
+        .collect()
 }
 
-fn load_one(name: &str) -> File {
+/// The file of outbound requests and their verdicts.
+pub fn load_egress() -> File {
+    load_one("egress", "hostbound-egress-vectors-1")
+}
+
+fn load_one(name: &str, schema: &str) -> File {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../vectors")
         .join(name)
         .with_extension("json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file: Map<String, Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(file["schema"], "hostbound-vectors-1");
+    assert_eq!(file["schema"], schema);
     let policies = file["policies"].as_object().unwrap();
     let cases = file["cases"].as_array().unwrap().iter().map(|case| {
         let text = |key: &str| case[key].as_str().map(str::to_owned);
