@@ -121,8 +121,12 @@ fn workers() -> Result<Vec<Worker>> {
     setup::ensure(&setup::BUILD)?;
     wasm::build()?;
     node::build()?;
-    let native = cargo::build("bench --package hostbound --bench host --no-run", cargo::is_executable)?;
-    let python = setup::python_environment(&process::root().join("xtask/requirements-bench.txt"))?;
+    let native = cargo::build(
+        "bench --package hostbound --bench host --no-run",
+        &[],
+        cargo::is_executable,
+    )?;
+    let python = setup::python_environment("venv", &process::root().join("xtask/requirements-bench.txt"))?;
     Ok(vec![
         Worker::start("native", Run::new(native).arg("worker"))?,
         Worker::start("python", Run::new(python).arg("xtask/bench/peers.py"))?,

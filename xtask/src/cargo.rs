@@ -27,19 +27,20 @@ pub(crate) fn build_all() -> Result<()> {
 ///
 /// When it cannot be built.
 pub(crate) fn build_command() -> Result<PathBuf> {
-    build("build --release --package hostbound-cli", is_executable)
+    build("build --release --package hostbound-cli", &[], is_executable)
 }
 
-/// Runs cargo and hands back the last file it made that is `wanted`.
+/// Runs cargo and hands back the last file it made that is `wanted`. `rest` goes behind, as it is.
 ///
 /// # Errors
 ///
 /// When the build fails, or makes no such file.
-pub(crate) fn build(arguments: &str, wanted: fn(&Value) -> Option<PathBuf>) -> Result<PathBuf> {
-    let run = Run::cargo(arguments);
+pub(crate) fn build(arguments: &str, rest: &[&str], wanted: fn(&Value) -> Option<PathBuf>) -> Result<PathBuf> {
+    let run = Run::cargo(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .args(rest);
     let line = run.to_string();
     let mut made = None;
-    let run = run.arg("--message-format=json-render-diagnostics");
     let status = run.watch(|message| made = artifact(message, wanted).or(made.take()))?;
     process::succeeded(status, &line)?;
     made.with_context(|| format!("`{line}` made no file of the kind that was wanted"))

@@ -75,21 +75,21 @@ pub(crate) fn node_modules_are_current() -> bool {
     }
 }
 
-/// The Python of the virtual environment that holds what `requirements` pins.
+/// The Python of the virtual environment `.cache/<name>`, which holds what `requirements` pins.
 ///
 /// # Errors
 ///
 /// When Python is missing or its package installer fails.
-pub(crate) fn python_environment(requirements: &Path) -> Result<PathBuf> {
+pub(crate) fn python_environment(name: &str, requirements: &Path) -> Result<PathBuf> {
     ensure(&[Tool::Python])?;
-    let folder = process::root().join(".cache/venv");
+    let folder = process::root().join(".cache").join(name);
     let python = folder.join("bin/python");
     let stamp = folder.join("hostbound-requirements.sha256");
     let wanted = sha256(&read(requirements)?);
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(python);
     }
-    eprintln!("installing the peers that bench compares with into .cache/venv");
+    eprintln!("installing what {} pins into .cache/{name}", requirements.display());
     Run::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).run()?;
     Run::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])

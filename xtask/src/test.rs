@@ -23,7 +23,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 8] = [
+const USUAL: [Suite; 9] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -48,6 +48,10 @@ const USUAL: [Suite; 8] = [
     Suite {
         name: "browser",
         run: |extent, tally| npm_test("run --silent test:browser", extent, tally),
+    },
+    Suite {
+        name: "scenarios",
+        run: scenarios,
     },
     Suite {
         name: "install",
@@ -107,13 +111,15 @@ fn fmt(_: Extent, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// All packages; the engine without its features; the engine's wasm face where it belongs.
+/// All packages; the engine without its features; the engine's wasm faces where they belong.
 fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
     let wasm = format!("--package hostbound --lib --features wasm --target {WASM_TARGET}");
+    let wasm_egress = format!("--package hostbound --lib --features wasm,egress --target {WASM_TARGET}");
     for what in [
         "--workspace --all-targets",
         "--package hostbound --all-targets --no-default-features",
         &wasm,
+        &wasm_egress,
     ] {
         Run::cargo(&format!("clippy --quiet {what} -- -D warnings")).run()?;
     }
@@ -137,6 +143,17 @@ fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
     if let Some(path) = doctor::chromium() {
         run = run.env("CHROMIUM", path);
     }
+    count(Runner::Node, widened(run, extent), tally)
+}
+
+/// The attacks of `tests/scenarios` on real services, without Hostbound and with it.
+fn scenarios(extent: Extent, tally: &mut Tally) -> Result<()> {
+    let folder = process::root().join("tests/scenarios");
+    let python = setup::python_environment("venv-scenarios", &folder.join("flask-basic-auth/requirements.txt"))?;
+    let run = Run::new("node")
+        .args(["--test", "--test-reporter=tap"])
+        .arg(folder.join("flask-basic-auth/run.mjs"))
+        .env("PYTHON", python);
     count(Runner::Node, widened(run, extent), tally)
 }
 

@@ -5,10 +5,16 @@
  * - `HOSTBOUND_REQUEST`: a value that was handed over is no HTTP request. It says nothing about a client.
  * - `HOSTBOUND_ENGINE`: the WebAssembly module is not loaded.
  * - `HOSTBOUND_OPTION`: an option has a value that it cannot have.
+ * - `HOSTBOUND_EGRESS`: an outbound request was refused; see `EgressError` of `hostbound/egress`.
  */
-export type ErrorCode = 'HOSTBOUND_POLICY' | 'HOSTBOUND_REQUEST' | 'HOSTBOUND_ENGINE' | 'HOSTBOUND_OPTION'
+export type ErrorCode =
+  | 'HOSTBOUND_POLICY'
+  | 'HOSTBOUND_REQUEST'
+  | 'HOSTBOUND_ENGINE'
+  | 'HOSTBOUND_OPTION'
+  | 'HOSTBOUND_EGRESS'
 
-/** What this package throws. A denied request is no error: it is a verdict. */
+/** What this package throws. A denied inbound request is no error: it is a verdict. */
 export class HostboundError extends Error {
   override name = 'HostboundError'
   /** Which kind of error; never changes its meaning. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 import { WasmPolicy } from '../wasm/hostbound.js'
 import { start } from './engine.js'
-import { Policy as BasePolicy, type PolicyOptions, refusal } from './policy.js'
+import { decoded, Policy as BasePolicy, type PolicyOptions } from './policy.js'
 
 export * from './common.js'
 
@@ -38,12 +38,4 @@ export class Policy extends BasePolicy {
 async function readEngine(): Promise<void> {
   const bytes = await readFile(new URL('../wasm/hostbound_bg.wasm', import.meta.url))
   start(await WebAssembly.compile(new Uint8Array(bytes)))
-}
-
-function decoded(bytes: Uint8Array, options: PolicyOptions): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw refusal('syntax', 'the file is not UTF-8', options)
-  }
 }

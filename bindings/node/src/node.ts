@@ -15,11 +15,12 @@
 
 import { Guard, HostboundError, Policy, type PolicyOptions } from './index.node.js'
 import { type Hooks, NodeGuard } from './node/guard.js'
-import { type Log, Reporter } from './node/log.js'
+import type { Log } from './node/lines.js'
+import { Reporter } from './node/log.js'
 
 export * from './index.node.js'
 export type { Hooks, Message, NodeGuard } from './node/guard.js'
-export type { Log } from './node/log.js'
+export type { Log } from './node/lines.js'
 export type { ProtectableServer } from './node/protect.js'
 
 /** How a service is guarded. */

@@ -19,7 +19,7 @@ export interface PolicyOptions {
 type Reader<Input> = (input: Input, file: string, hosts: string[], source: string) => WasmPolicy
 
 /** The most levels of nesting, as in JSON. */
-const MAX_DEPTH = 64
+export const MAX_DEPTH = 64
 
 /** The engine's policy behind a {@link Policy}. */
 export let engineOf: (policy: Policy) => WasmPolicy
@@ -115,13 +115,22 @@ export function refusal(code: string, message: string, { file = 'policy' }: Poli
   return new PolicyError(`${file}: ${message}`, [{ code, path: '', message, fix: null, line: null, column: null }])
 }
 
+/** The text of a policy's file. */
+export function decoded(bytes: Uint8Array, options?: PolicyOptions): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw refusal('syntax', 'the file is not UTF-8', options)
+  }
+}
+
 function checkedText(text: string): string {
   if (typeof text === 'string') return text
   throw new HostboundError('HOSTBOUND_OPTION', 'the text of a policy is a string')
 }
 
 /** The engine reads objects by recursion: a circle must not reach it. */
-function depthOver(value: unknown, levels: number): boolean {
+export function depthOver(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((member) => depthOver(member, levels - 1))
 }

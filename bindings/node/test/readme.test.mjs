@@ -1,25 +1,29 @@
 // Every snippet of README.md, run as it stands; only the port is another.
 
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile as execFileWithCallback, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 import { WebSocket } from 'ws'
 
 import { http, listening, statuses, stop, talk } from './support/raw.mjs'
 import { startWorker } from './support/workerd.mjs'
 
+const execFile = promisify(execFileWithCallback)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const blocks = [...readFileSync(join(PACKAGE, 'README.md'), 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text }))
 const [toml, ...rest] = blocks
-const scripts = rest.map(({ text }) => text)
+const [egressToml] = rest.filter(({ language }) => language === 'toml')
+const scripts = rest.filter(({ language }) => language === 'js').map(({ text }) => text)
 const GOOD = 'Host: localhost'
 const EVIL = 'Host: evil.test'
 
@@ -29,7 +33,7 @@ function folder(t) {
   t.after(() => rmSync(path, { recursive: true }))
   mkdirSync(join(path, 'node_modules'))
   symlinkSync(PACKAGE, join(path, 'node_modules/hostbound'))
-  for (const name of ['express', 'ws']) symlinkSync(join(PACKAGE, 'node_modules', name), join(path, 'node_modules', name))
+  for (const name of ['express', 'undici', 'ws']) symlinkSync(join(PACKAGE, 'node_modules', name), join(path, 'node_modules', name))
   writeFileSync(join(path, 'hostbound.toml'), toml.text)
   return path
 }
@@ -65,7 +69,7 @@ async function answers(server, field) {
 }
 
 test('the README has the snippets that are tested here', () => {
-  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'js', 'js'])
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'js', 'js', 'toml', 'js'])
 })
 
 test('a Node service', async (t) => {
@@ -112,4 +116,16 @@ test('an edge runtime', async (t) => {
   if (port === undefined) return t.skip('workerd has no binary for this platform')
   const server = { address: () => ({ port }) }
   assert.deepEqual([await answers(server, GOOD), await answers(server, EVIL)], [[200], [421]])
+})
+
+test('outbound requests', async (t) => {
+  const orders = createHttpServer((request, response) => response.end(request.headers.authorization)).listen(0, '127.0.0.1')
+  await once(orders, 'listening')
+  t.after(() => orders.close())
+  const here = (text) => text.replaceAll('8000', orders.address().port)
+  const path = folder(t)
+  writeFileSync(join(path, 'hostbound.toml'), here(egressToml.text))
+  writeFileSync(join(path, 'script.mjs'), here(scripts[6]))
+  const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path })
+  assert.equal(stdout, 'Basic b3JkZXJzOnB3\nurl_malformed\ndestination_not_allowed egress.allow\n')
 })

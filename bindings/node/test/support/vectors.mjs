@@ -46,7 +46,7 @@ export async function judge(vector, { Policy, Guard, reasonOf, isDenied, statusO
   return wrong
 }
 
-function expand(value) {
+export function expand(value) {
   const text = textOf(value)
   if (text !== undefined) return text
   if (Array.isArray(value)) return value.flatMap(expandItem)
@@ -72,11 +72,11 @@ function bytesOf(value) {
   return Uint8Array.from(atob(value.base64), (character) => character.charCodeAt(0))
 }
 
-function pinned({ id, policy, detail, reported, ...rest }) {
+export function pinned({ id, policy, detail, reported, ...rest }) {
   return { ...rest, reported: reported.map(({ detail, ...report }) => report) }
 }
 
-function sorted(value) {
+export function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]))

@@ -1,5 +1,6 @@
 // Compiled, never run: what an application writes in TypeScript.
 
+import { promises as dns } from 'node:dns'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createSecureServer } from 'node:http2'
 
@@ -10,8 +11,10 @@ import {
   statusOf, type Verdict,
 } from 'hostbound'
 import * as edge from 'hostbound/edge'
+import { type Egress, EgressError, type EgressReason, type EgressVerdict, hostboundEgress } from 'hostbound/egress'
 import engine from 'hostbound/hostbound.wasm'
 import { hostbound, type HostboundOptions, type NodeGuard, Policy as FilePolicy } from 'hostbound/node'
+import { request as outbound } from 'undici'
 import { WebSocketServer } from 'ws'
 
 const policy: Policy = await FilePolicy.fromFile('hostbound.toml', { allowHosts: ['a.example'] })
@@ -59,3 +62,11 @@ await hostbound({})
 new Policy()
 
 export { check, reason, tell, text }
+
+const egress: Egress = await hostboundEgress({ policy: {}, resolver: new dns.Resolver(), log: false, onDeny: ({ rule }, { url }) => tell([rule, url]) })
+const outboundVerdict: EgressVerdict = egress.judgeUrl('https://a.example/', { from: null, headers: ['authorization'] })
+const outboundReason: EgressReason | null = outboundVerdict.reason
+const fetched: string = await (await egress.fetch(new URL('https://a.example/'), { method: 'POST', body: 'x' })).text()
+const { statusCode } = await outbound('https://a.example/', { dispatcher: egress.dispatcher({ connections: 1 }) })
+const failure: string = new EgressError('tls_failed', fetched, outboundVerdict).reason
+export { failure, outboundReason, statusCode }
