@@ -14,7 +14,7 @@ use crate::{node, setup, wasm};
 ///
 /// When something is missing or cannot be built.
 pub(crate) fn run() -> Result<ExitCode> {
-    setup::ensure(&[setup::BUILD.as_slice(), &[Tool::Chromium]].concat())?;
+    setup::ensure(&setup::BUILD)?;
     wasm::build()?;
     node::build()?;
     let mut demo = Run::new("node").arg("demo/demo.mjs");

@@ -22,6 +22,7 @@ pub(crate) enum Tool {
     Npm,
     Python,
     Chromium,
+    OpenSsl,
     NodeModules,
 }
 
@@ -42,7 +43,7 @@ pub(crate) enum Found {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Rustc,
         Self::WasmTarget,
         Self::Clang,
@@ -51,6 +52,7 @@ impl Tool {
         Self::Npm,
         Self::Python,
         Self::Chromium,
+        Self::OpenSsl,
         Self::NodeModules,
     ];
 
@@ -62,8 +64,9 @@ impl Tool {
             Self::LlvmAr => ("llvm-ar", "ring's C in wasm", "any", None),
             Self::Node => ("node", "npm package, demo", ">= 20.19", Some([20, 19])),
             Self::Npm => ("npm", "npm package", "any", None),
-            Self::Python => ("python3", "peers in bench", ">= 3.10, venv", Some([3, 10])),
-            Self::Chromium => ("chromium", "browser tests, demo", "any", None),
+            Self::Python => ("python3", "scenarios, peers in bench", ">= 3.10, venv", Some([3, 10])),
+            Self::Chromium => ("chromium", "browser tests", "any", None),
+            Self::OpenSsl => ("openssl", "certificates in tests", ">= 3.0", Some([3, 0])),
             Self::NodeModules => ("node_modules", "npm package", "as in package-lock.json", None),
         };
         Facts {
@@ -87,7 +90,9 @@ impl Tool {
         match self {
             Self::Rustc => "rustup update stable".to_owned(),
             Self::WasmTarget => format!("rustup target add {WASM_TARGET}"),
-            Self::Clang | Self::LlvmAr | Self::Chromium => setup::apt_line(&[self.apt_package().unwrap_or_default()]),
+            Self::Clang | Self::LlvmAr | Self::Chromium | Self::OpenSsl => {
+                setup::apt_line(&[self.apt_package().unwrap_or_default()])
+            }
             // Debian has Node 20.19 from release 13 on.
             Self::Node | Self::Npm => {
                 format!("nvm install 22   (Debian 13: {})", setup::apt_line(&["nodejs", "npm"]))
@@ -103,6 +108,8 @@ impl Tool {
             Self::Clang => Some("clang"),
             Self::LlvmAr => Some("llvm"),
             Self::Chromium => Some("chromium"),
+            Self::OpenSsl => Some("openssl"),
+            Self::Python => Some("python3-venv"),
             _ => None,
         }
     }
@@ -117,6 +124,7 @@ impl Tool {
             Self::Npm => version_of("npm"),
             Self::Python => return python(self.facts().minimum),
             Self::Chromium => chromium().and_then(|path| version_of(&path.to_string_lossy())),
+            Self::OpenSsl => version_of("openssl"),
             Self::NodeModules => return node_modules(),
         };
         judge(version, self.facts().minimum)
