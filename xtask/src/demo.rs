@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::doctor::{self, Tool};
 use crate::process::Run;
 use crate::{node, setup, wasm};
 
@@ -17,11 +16,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     setup::ensure(&setup::BUILD)?;
     wasm::build()?;
     node::build()?;
-    let mut demo = Run::new("node").arg("demo/demo.mjs");
-    if let Some(path) = doctor::chromium() {
-        demo = demo.env("CHROMIUM", path);
-    }
-    let status = demo.status()?;
+    let status = Run::new("node").arg("demo/demo.mjs").status()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }

@@ -124,7 +124,7 @@ impl Tool {
             Self::Npm => version_of("npm"),
             Self::Python => return python(self.facts().minimum),
             Self::Chromium => chromium().and_then(|path| version_of(&path.to_string_lossy())),
-            Self::OpenSsl => version_of("openssl"),
+            Self::OpenSsl => version_said("openssl", "version"),
             Self::NodeModules => return node_modules(),
         };
         judge(version, self.facts().minimum)
@@ -228,7 +228,11 @@ fn judge(version: Option<String>, minimum: Option<[u32; 2]>) -> Found {
 
 /// The first word of `PROGRAM --version` that starts with a digit, or with `v` and a digit.
 fn version_of(program: &str) -> Option<String> {
-    let said = Run::new(program).arg("--version").capture().ok()?;
+    version_said(program, "--version")
+}
+
+fn version_said(program: &str, argument: &str) -> Option<String> {
+    let said = Run::new(program).arg(argument).capture().ok()?;
     said.split_whitespace()
         .map(|word| word.strip_prefix('v').unwrap_or(word))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
