@@ -30,9 +30,11 @@ enum Bound {
     AtMost(f64),
     /// This part of another row, paired by round.
     Part(f64, &'static str),
+    /// This many nanoseconds more than another row, paired by round.
+    More(f64, &'static str),
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 9] = [
     Target {
         what: "the host check is faster than Starlette's",
         row: BASELINE,
@@ -62,6 +64,21 @@ const TARGETS: [Target; 6] = [
         what: "10,000 patterns cost hardly more than 10",
         row: "native/patterns-10000",
         bound: Bound::Part(1.5, "native/patterns-10"),
+    },
+    Target {
+        what: "the verdict on an address takes 0.1 microseconds at most",
+        row: "native/address",
+        bound: Bound::AtMost(100.0),
+    },
+    Target {
+        what: "the verdict on an outbound request takes 1.5 microseconds at most",
+        row: "native/egress-resolved",
+        bound: Bound::AtMost(1500.0),
+    },
+    Target {
+        what: "the dispatcher adds 4 microseconds at most to a keep-alive request of undici",
+        row: "outbound/hostbound",
+        bound: Bound::More(4000.0, "outbound/undici"),
     },
 ];
 
@@ -126,11 +143,18 @@ fn workers() -> Result<Vec<Worker>> {
         &[],
         cargo::is_executable,
     )?;
+    let outbound = cargo::build(
+        "bench --package hostbound --bench egress --features egress --no-run",
+        &[],
+        cargo::is_executable,
+    )?;
     let python = setup::python_environment("venv", &process::root().join("xtask/requirements-bench.txt"))?;
     Ok(vec![
         Worker::start("native", Run::new(native).arg("worker"))?,
+        Worker::start("outbound", Run::new(outbound).arg("worker"))?,
         Worker::start("python", Run::new(python).arg("xtask/bench/peers.py"))?,
         Worker::start("node", Run::new("node").arg("bindings/node/bench/worker.mjs"))?,
+        Worker::start("node outbound", Run::new("node").arg("bindings/node/bench/egress.mjs"))?,
     ])
 }
 
@@ -232,6 +256,9 @@ fn print_table(rows: &Rows, rounds: u32) -> Result<()> {
         let state = if target.met(rows)? { "met" } else { "not met" };
         let (bound, figure, baseline) = target.figures(rows)?;
         let measure = match baseline {
+            Some(baseline) if matches!(target.bound, Bound::More(..)) => {
+                format!("{figure:.0} ns more than {baseline}, at most {bound:.0}")
+            }
             Some(baseline) => format!("{figure:.3} of {baseline}, at most {bound:.3}"),
             None => format!("{figure:.1} ns, at most {bound:.0} ns"),
         };
@@ -244,6 +271,7 @@ impl Target {
     /// The bound, what was found, and the row it is a part of.
     fn figures(&self, rows: &Rows) -> Result<(f64, f64, Option<&'static str>)> {
         Ok(match self.bound {
+            Bound::More(bound, than) => (bound, difference(rows, self.row, than)?, Some(than)),
             Bound::AtMost(bound) => (bound, median(row(rows, self.row)?.to_vec()), None),
             Bound::Part(bound, of) => (bound, ratio(rows, self.row, of)?, Some(of)),
         })
@@ -258,6 +286,12 @@ impl Target {
 fn row<'rows>(rows: &'rows Rows, name: &str) -> Result<&'rows [f64]> {
     let values = rows.get(name).with_context(|| format!("no worker measured `{name}`"))?;
     Ok(values)
+}
+
+/// The median over the rounds of one row's figure less the other's of the same round.
+fn difference(rows: &Rows, name: &str, than: &str) -> Result<f64> {
+    let pairs = row(rows, name)?.iter().zip(row(rows, than)?);
+    Ok(median(pairs.map(|(one, other)| one - other).collect()))
 }
 
 /// The median over the rounds of one row's figure divided by the other's of the same round.
