@@ -33,21 +33,33 @@ export function dispatcherOf(guard: EgressGuard, connector: Connector, options: 
     const why = 'connections go to the addresses that were judged, not through another dispatcher, agent or proxy'
     throw new HostboundError('HOSTBOUND_OPTION', `\`${key}\` cannot be set: ${why}`)
   }
-  const agent = new Agent({ ...options, connect: connector.connect })
-  const dispatcher = agent.compose((dispatch) => (request, handler) => {
-    let judged: Dispatcher.DispatchOptions
-    try {
-      judged = judge(guard, request)
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error))
-      if (handler.onResponseError === undefined) throw failure
-      handler.onResponseError(NO_CONTROLLER, failure)
-      return true
-    }
-    return dispatch(judged, handler)
-  })
+  const dispatcher = new JudgingAgent(guard, { ...options, connect: connector.connect })
   ours.add(dispatcher)
   return dispatcher
+}
+
+/** Not `compose`: it would turn the handlers of undici 7 over to the newer interface and back, for each event. */
+class JudgingAgent extends Agent {
+  readonly #guard: EgressGuard
+
+  constructor(guard: EgressGuard, options: Agent.Options) {
+    super(options)
+    this.#guard = guard
+  }
+
+  override dispatch(request: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    let judged: Dispatcher.DispatchOptions
+    try {
+      judged = judge(this.#guard, request)
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error))
+      if (handler.onResponseError !== undefined) handler.onResponseError(NO_CONTROLLER, failure)
+      else if (handler.onError !== undefined) handler.onError(failure)
+      else throw failure
+      return true
+    }
+    return super.dispatch(judged, handler)
+  }
 }
 
 /**
@@ -68,23 +80,44 @@ export function proxiesOfEnvironment(): string[] {
 }
 
 function judge(guard: EgressGuard, request: Dispatcher.DispatchOptions): Dispatcher.DispatchOptions {
-  const { origin = '', path, method, headers, ...rest } = request
+  // Read once, and set again below: what is judged is what is sent, whatever a getter gives the second time.
+  const { origin = '', path, method, headers } = request
   if (method === 'CONNECT') throw refused('CONNECT opens a tunnel to where nothing was judged')
   // An absolute target names another authority than the one that is connected to (RFC 9112 §3.2.2).
   if (!path.startsWith('/')) throw refused('`path` starts with a slash')
-  const before = typeof origin === 'string' ? origin.replace(/\/$/, '') : origin.origin
+  const before = typeof origin === 'string' ? withoutSlash(origin) : origin.origin
   const fields = fieldsOf(headers)
-  const names = fields.filter((_, index) => index % 2 === 0) as string[]
+  const names = namesOf(fields)
   const { identity } = guard.admit({ url: before + path, headers: names }, 'request')
-  const url = new URL(identity.url)
-  const target = url.pathname + url.search
-  return { ...rest, origin: url.origin, path: target, method, headers: withoutHost(fields, url.host), ...NOT_THEIRS }
+  const { origin: to, host, target } = partsOf(identity.url)
+  return { ...request, origin: to, path: target, method, headers: withoutHost(fields, host), ...NOT_THEIRS }
+}
+
+/** A normalized URL without user information or fragment. */
+const PLAIN = /^(https?:\/\/([a-z0-9._:[\]-]+))(\/[^#]*)$/
+
+/** What a normalized URL is made of. One that is plain is not parsed again. */
+function partsOf(normalized: string): { origin: string; host: string; target: string } {
+  const [, origin, host, target] = PLAIN.exec(normalized) ?? []
+  if (origin !== undefined && host !== undefined && target !== undefined) return { origin, host, target }
+  const url = new URL(normalized)
+  return { origin: url.origin, host: url.host, target: url.pathname + url.search }
 }
 
 /** Options that undici's types do not tell of and that would change where a request goes. */
 const NOT_THEIRS = { servername: undefined }
 
 type Field = string | string[]
+
+function withoutSlash(origin: string): string {
+  return origin.endsWith('/') ? origin.slice(0, -1) : origin
+}
+
+function namesOf(fields: readonly Field[]): string[] {
+  const names: string[] = []
+  for (let index = 0; index < fields.length; index += 2) names.push(fields[index] as string)
+  return names
+}
 
 /** Header fields in each of the forms that undici takes, as a flat list of names and values. */
 function fieldsOf(headers: Dispatcher.DispatchOptions['headers']): Field[] {
