@@ -86,8 +86,9 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                     .fix(fix);
             }
         }
-        (Shape::List { of, may_be_empty }, Value::List(items)) => {
-            if items.is_empty() && !may_be_empty {
+        (Shape::List { of, may_be_empty: true }, Value::List(items)) => check_items(items, of, path, report),
+        (Shape::List { of, .. } | Shape::OneOrMany(of), Value::List(items)) => {
+            if items.is_empty() {
                 report
                     .error(
                         ErrorCode::ListEmpty,
@@ -97,9 +98,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                     )
                     .fix(format!("list at least one, such as `{}`", example(of)));
             }
-            for (index, item) in items.iter().enumerate() {
-                check_value(item, of, &path.index(index), report);
-            }
+            check_items(items, of, path, report);
         }
         (Shape::Table(fields), Value::Table(_)) => check_table(node, fields, path, report),
         (Shape::Map(of), Value::Table(entries)) => {
@@ -117,21 +116,6 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                 check_value(&entry.node, of, &path.key(&entry.key), report);
             }
         }
-        (Shape::OneOrMany(of), Value::List(items)) => {
-            if items.is_empty() {
-                report
-                    .error(
-                        ErrorCode::ListEmpty,
-                        path,
-                        node.span.clone(),
-                        "the list is empty".into(),
-                    )
-                    .fix(format!("list at least one, such as `{}`", example(of)));
-            }
-            for (index, item) in items.iter().enumerate() {
-                check_value(item, of, &path.index(index), report);
-            }
-        }
         (Shape::OneOrMany(of), _) => check_value(node, of, path, report),
         (Shape::Request | Shape::Expectation, Value::Table(_)) => {}
         _ => {
@@ -145,6 +129,12 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                 .error(ErrorCode::TypeMismatch, path, node.span.clone(), message)
                 .fix(format!("write something like `{}`", example(shape)));
         }
+    }
+}
+
+fn check_items(items: &[Node], of: &Shape, path: &Path<'_>, report: &mut Report<'_>) {
+    for (index, item) in items.iter().enumerate() {
+        check_value(item, of, &path.index(index), report);
     }
 }
 
