@@ -6,6 +6,11 @@
 #[cfg(feature = "egress")]
 mod judge;
 mod reason;
+#[cfg(feature = "egress")]
+mod target;
+
+#[cfg(feature = "egress")]
+use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -171,8 +176,13 @@ impl Egress {
     #[cfg(feature = "egress")]
     /// True if a header carries a credential: by its name alone, or because the policy binds it to some origin.
     pub(crate) fn is_credential(&self, header: &str) -> bool {
-        let name = header.to_ascii_lowercase();
-        CREDENTIAL_HEADERS.contains(&name.as_str()) || self.credential_names.contains(&name)
+        let is_lower = !header.bytes().any(|byte| byte.is_ascii_uppercase());
+        let name = if is_lower {
+            Cow::Borrowed(header)
+        } else {
+            Cow::Owned(header.to_ascii_lowercase())
+        };
+        CREDENTIAL_HEADERS.contains(&&*name) || self.credential_names.contains(&*name)
     }
 }
 

@@ -238,6 +238,21 @@ impl WasmEgress {
         Ok(self.guard.judge_egress(&document).to_json())
     }
 
+    /// A regular expression for path and query: if a URL with such a target is allowed as it is written, before the look-up and with nothing reported,
+    /// so is every URL of the same origin with another, up to `longestPlainTarget`, and the same names of headers.
+    #[wasm_bindgen(js_name = plainTarget)]
+    #[must_use]
+    pub fn plain_target() -> String {
+        Guard::PLAIN_TARGET.to_owned()
+    }
+
+    /// The longest target, in characters, for which that counts.
+    #[wasm_bindgen(js_name = longestPlainTarget)]
+    #[must_use]
+    pub fn longest_plain_target() -> usize {
+        Guard::MAX_PLAIN_TARGET
+    }
+
     /// The pins of the URL's destination; empty if it has none.
     #[must_use]
     pub fn pins(&self, url: &str) -> Vec<String> {

@@ -408,11 +408,15 @@ impl Egress {
     }
 
     fn judge_addresses(&self, outbound: &Outbound, document: &EgressDocument) -> Result<(), Refusal> {
-        let (rules, rule) = self.address_rules(outbound);
+        let (rules, index) = self.address_rules(outbound);
         let refused = |reason, detail: String| {
+            let rule = match index {
+                Some(index) => format!("egress.destinations[{index}].addresses"),
+                None => "egress.addresses".to_owned(),
+            };
             Err(Refusal {
                 reason,
-                rule: Some(rule.clone()),
+                rule: Some(rule),
                 detail,
             })
         };
@@ -446,12 +450,11 @@ impl Egress {
         Ok(())
     }
 
-    fn address_rules(&self, outbound: &Outbound) -> (&AddressRules, String) {
+    /// The rules for a destination's addresses, and which destination has its own.
+    fn address_rules(&self, outbound: &Outbound) -> (&AddressRules, Option<usize>) {
         let own = self.destinations.get(&outbound.key);
-        match own.and_then(|destination| Some((destination.addresses.as_ref()?, destination.index))) {
-            Some((rules, index)) => (rules, format!("egress.destinations[{index}].addresses")),
-            None => (&self.addresses, "egress.addresses".to_owned()),
-        }
+        own.and_then(|destination| Some((destination.addresses.as_ref()?, Some(destination.index))))
+            .unwrap_or((&self.addresses, None))
     }
 
     fn judge_pins(&self, outbound: &Outbound, document: &EgressDocument) -> Result<(), Refusal> {

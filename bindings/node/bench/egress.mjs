@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url'
 
 const WARM_UP = 1000
 const WARM_UP_OF_BATCH = 20
-/** Of the batch, for each row: a multiple of 20, after which the order repeats. */
-const REQUESTS = 400
+/** Of the batch, for each row: a multiple of 42, after which the order repeats. */
+const REQUESTS = 420
 
 if (process.argv[2] === 'server') serve()
 else await work()
@@ -55,10 +55,13 @@ async function rowsTo(port) {
 
   const url = `http://127.0.0.1:${port}`
   const target = `${url}/orders/42?expand=lines`
-  const byUndici = (dispatcher) => async () => {
-    const { body } = await request(target, { dispatcher })
+  const byUndici = (dispatcher, to = () => target) => async () => {
+    const { body } = await request(to(), { dispatcher })
     return body.text()
   }
+  // The answers that the dispatcher keeps are of no use to a path that was never asked for.
+  let order = 0
+  const newPath = () => `${url}/orders/${(order += 1)}?expand=lines`
   const byNode = (agent, to = target) => () => bodyOf(get(to, { agent }))
 
   const one = { keepAlive: true, maxSockets: 1 }
@@ -74,6 +77,8 @@ async function rowsTo(port) {
   return {
     'outbound/undici': byUndici(new Agent({ connections: 1 })),
     'outbound/hostbound': byUndici(egress.dispatcher({ connections: 1 })),
+    'outbound/undici+new-path': byUndici(new Agent({ connections: 1 }), newPath),
+    'outbound/hostbound+new-path': byUndici(egress.dispatcher({ connections: 1 }), newPath),
     'outbound/node-http': byNode(new HttpAgent(one)),
     'outbound/request-filtering-agent': byNode(new RequestFilteringHttpAgent({ ...one, allowIPAddressList: ['127.0.0.0/8'] })),
     'outbound/ssrf-req-filter': byNode(filtered, target.replace('127.0.0.1', 'localhost')),

@@ -4,7 +4,7 @@ import { Agent, type Dispatcher } from 'undici'
 
 import { HostboundError } from '../errors.js'
 import type { Connector } from './connect.js'
-import type { EgressGuard } from './guard.js'
+import type { EgressGuard, Field } from './guard.js'
 
 /** What of undici's `Agent.Options` may be set. What decides where a connection goes is the guard's. */
 export type DispatcherOptions = Pick<Agent.Options, (typeof OPTIONS)[number]>
@@ -84,60 +84,43 @@ function judge(guard: EgressGuard, request: Dispatcher.DispatchOptions): Dispatc
   const { origin = '', path, method, headers } = request
   if (method === 'CONNECT') throw refused('CONNECT opens a tunnel to where nothing was judged')
   // An absolute target names another authority than the one that is connected to (RFC 9112 §3.2.2).
-  if (!path.startsWith('/')) throw refused('`path` starts with a slash')
+  if (typeof path !== 'string' || !path.startsWith('/')) throw refused('`path` starts with a slash')
   const before = typeof origin === 'string' ? withoutSlash(origin) : origin.origin
   const fields = fieldsOf(headers)
-  const names = namesOf(fields)
-  const { identity } = guard.admit({ url: before + path, headers: names }, 'request')
-  const { origin: to, host, target } = partsOf(identity.url)
-  return { ...request, origin: to, path: target, method, headers: withoutHost(fields, host), ...NOT_THEIRS }
+  const { origin: to, host, target } = guard.destination(before, path, fields)
+  const sent = {
+    ...request,
+    origin: to,
+    path: target,
+    method,
+    headers: withoutHost(fields, host),
+    // Undici's types do not tell of it; it would change whose certificate is asked for.
+    servername: undefined,
+  }
+  return sent
 }
-
-/** A normalized URL without user information or fragment. */
-const PLAIN = /^(https?:\/\/([a-z0-9._:[\]-]+))(\/[^#]*)$/
-
-/** What a normalized URL is made of. One that is plain is not parsed again. */
-function partsOf(normalized: string): { origin: string; host: string; target: string } {
-  const [, origin, host, target] = PLAIN.exec(normalized) ?? []
-  if (origin !== undefined && host !== undefined && target !== undefined) return { origin, host, target }
-  const url = new URL(normalized)
-  return { origin: url.origin, host: url.host, target: url.pathname + url.search }
-}
-
-/** Options that undici's types do not tell of and that would change where a request goes. */
-const NOT_THEIRS = { servername: undefined }
-
-type Field = string | string[]
 
 function withoutSlash(origin: string): string {
   return origin.endsWith('/') ? origin.slice(0, -1) : origin
 }
 
-function namesOf(fields: readonly Field[]): string[] {
-  const names: string[] = []
-  for (let index = 0; index < fields.length; index += 2) names.push(fields[index] as string)
-  return names
-}
-
 /** Header fields in each of the forms that undici takes, as a flat list of names and values. */
 function fieldsOf(headers: Dispatcher.DispatchOptions['headers']): Field[] {
-  if (headers === undefined || headers === null) return []
-  let fields: unknown[]
+  const fields: Field[] = []
+  if (headers === undefined || headers === null) return fields
   if (Array.isArray(headers)) {
-    fields = headers
+    for (let index = 0; index < headers.length; index += 2) put(fields, headers[index], headers[index + 1])
   } else if (Symbol.iterator in headers) {
-    fields = [...headers].flatMap(([name, value]) => [name, value])
+    for (const [name, value] of headers) put(fields, name, value)
   } else {
-    fields = Object.entries(headers).flatMap(([name, value]) => [name, value])
+    for (const [name, value] of Object.entries(headers)) put(fields, name, value)
   }
-  const pairs: Field[] = []
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]
-    if (typeof name !== 'string') throw refused('the name of a header is a string')
-    const value = fields[index + 1]
-    if (value !== undefined && value !== null) pairs.push(name, value as Field)
-  }
-  return pairs
+  return fields
+}
+
+function put(fields: Field[], name: unknown, value: unknown): void {
+  if (typeof name !== 'string') throw refused('the name of a header is a string')
+  if (value !== undefined && value !== null) fields.push(name, value as Field)
 }
 
 /** The Host of a request is that of the URL that was judged; undici sets it. */
@@ -146,7 +129,7 @@ function withoutHost(fields: readonly Field[], host: string): string[] {
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] as string
     const value = fields[index + 1] as Field
-    if (name.toLowerCase() !== 'host') kept.push(name, value)
+    if (name.length !== 4 || name.toLowerCase() !== 'host') kept.push(name, value)
     else if (String(value).toLowerCase() !== host) throw refused('the Host of a request is that of its URL')
   }
   // Undici takes lists of values here too, though its types do not say so.

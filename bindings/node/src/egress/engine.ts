@@ -23,6 +23,8 @@ export class EgressEngine {
   readonly mode: Mode
   /** `sha256:` and 64 hex digits. */
   readonly digest: string
+  readonly #plainTarget = new RegExp(WasmEgress.plainTarget())
+  readonly #longestPlainTarget = WasmEgress.longestPlainTarget()
 
   private constructor(policy: WasmPolicy, folder: string) {
     this.#engine = new WasmEgress(policy)
@@ -65,6 +67,14 @@ export class EgressEngine {
       throw fromEngine(error)
     }
     return JSON.parse(verdict) as EgressVerdict
+  }
+
+  /**
+   * True for a path and query that change no verdict: what the engine allows as it is written, with nothing reported, it allows
+   * with any other such target and the same origin and headers. The expression is the engine's.
+   */
+  isPlainTarget(target: string): boolean {
+    return target.length <= this.#longestPlainTarget && this.#plainTarget.test(target)
   }
 
   /** True if the URL's destination has pins. */

@@ -1,7 +1,9 @@
 import { HostboundError } from '../errors.js'
 import { Lines, type Log } from '../node/lines.js'
+import { type Destination, destinationOf } from './destination.js'
 import type { EgressEngine } from './engine.js'
 import { EgressError } from './error.js'
+import { Memo } from './memo.js'
 import type { EgressIdentity, EgressReason, EgressRequest, EgressVerdict } from './verdict.js'
 
 /** Called for a request that is refused. Errors in it are logged and change nothing. */
@@ -24,6 +26,9 @@ const REPORTED_AT: Record<EgressReason, Exclude<Stage, 'look-up'>> = {
   pin_mismatch: 'connection',
 }
 
+/** The name or the value of a header, in a flat list of them in turn. */
+export type Field = string | string[]
+
 /** A verdict that allows. */
 export type Allowed = EgressVerdict & { readonly identity: EgressIdentity }
 
@@ -32,6 +37,8 @@ export class EgressGuard {
   readonly engine: EgressEngine
   readonly #lines: Lines
   readonly #onDeny: OnDeny | undefined
+  /** The Host of requests that the engine allowed. INVARIANT: with a plain target the answer depends on the policy and the question alone. */
+  readonly #hosts = new Memo<string>()
 
   constructor(engine: EgressEngine, log: Log | undefined, onDeny: OnDeny | undefined) {
     if (onDeny !== undefined && typeof onDeny !== 'function') {
@@ -71,6 +78,31 @@ export class EgressGuard {
     const where = rule === null ? '' : ` (${rule})`
     // A verdict that denies has a reason.
     throw new EgressError(reason as EgressReason, `${reason}: ${detail}${where}`, verdict, cause === undefined ? {} : { cause })
+  }
+
+  /**
+   * Where a request goes that is about to be dispatched. What the engine allowed before is not asked again.
+   *
+   * @throws {@link EgressError} if it may not be sent.
+   */
+  destination(origin: string, target: string, fields: readonly Field[]): Destination {
+    // With their lengths, since a name that is none may have any character.
+    let names = ''
+    for (let index = 0; index < fields.length; index += 2) {
+      const name = fields[index] as string
+      names += `${name.length}:${name}`
+    }
+    const isPlain = this.engine.isPlainTarget(target)
+    const host = isPlain ? this.#hosts.get(origin, names) : undefined
+    if (host !== undefined) return { origin, host, target }
+
+    const headers = fields.filter((_, index) => index % 2 === 0) as string[]
+    const url = origin + target
+    const { identity, reported } = this.admit({ url, headers }, 'request')
+    const destination = destinationOf(identity.url)
+    const isAsWritten = identity.url === url && destination.origin === origin
+    if (isPlain && isAsWritten && reported.length === 0) this.#hosts.set(origin, names, destination.host)
+    return destination
   }
 
   /** The names, never the values, of headers that were removed at a redirect to another origin. */
