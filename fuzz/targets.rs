@@ -1,8 +1,8 @@
 //! What the fuzz targets run. `tests/fuzz_corpus.rs` replays the corpus over the same functions without a fuzzer.
 
 use hostbound::{
-    Authority, Guard, Header, Headers, HostPattern, Inspection, Origin, Peer, Policy, PolicyDocument, Request,
-    RequestDocument, Scheme, Timestamp, Version, pack,
+    Authority, Guard, Header, Headers, HostPattern, Inspection, MemoryReplay, Origin, Peer, Policy, PolicyDocument,
+    Request, RequestDocument, Scheme, Surroundings, Timestamp, Version, pack,
 };
 
 /// A policy document, as TOML and as JSON: what compiles also compiles from its compiled form, to the same digest.
@@ -16,7 +16,10 @@ pub fn policy(data: &[u8]) {
     .flatten()
     {
         let Ok(policy) = document.compile() else { continue };
-        let _ = document.lint(&|_| false);
+        let _ = document.lint(Surroundings {
+            is_public_suffix: &|_| false,
+            has_several_processes: true,
+        });
         let compiled = Policy::from_json(&document.to_compiled_json(), "compiled").expect("the compiled form compiles");
         assert_eq!(compiled.digest(), policy.digest());
     }
@@ -51,8 +54,10 @@ pub fn request(data: &[u8]) {
             judge(guard, &request, now);
         }
         if let Ok(document) = RequestDocument::from_json(data) {
-            let verdict = guard.decide(&document);
-            assert_eq!(guard.explain(&document).verdict.to_json(), verdict.to_json());
+            let mut replay = MemoryReplay::new(Timestamp(0));
+            let explanation = guard.explain(&document, &replay);
+            let verdict = guard.decide(&document, &mut replay);
+            assert_eq!(explanation.verdict.to_json(), verdict.to_json());
         }
         // method SP target LF *( name ":" value LF )
         let mut lines = data.split(|byte| *byte == b'\n');

@@ -3,15 +3,21 @@
 //! A pure state machine. [`Guard::inspect`] takes a request and the time, and says what it decided, or what it needs to go on.
 
 mod explain;
+mod keys;
+mod signed;
 
 pub use explain::{Explanation, Outcome, Step};
+pub use signed::{NeedsBody, NeedsNonce};
+
+use std::sync::Arc;
 
 use crate::authority::{Authority, AuthorityError, Host, Scheme};
 use crate::origin::OriginPass;
 use crate::peer::Peer;
 use crate::policy::{Exempt, Policy};
 use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
-use crate::route::Selector;
+use crate::route::{Route, Selector};
+use crate::signature::{Context, KeyRing, MemoryReplay, SignedHead};
 use crate::verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Mode, Reason, Verdict, VerdictDocument,
 };
@@ -33,58 +39,116 @@ use crate::verdict::{
 ///     headers: Headers::new(&headers),
 ///     peer: Peer::Unknown,
 /// };
-/// let Inspection::Decided(verdict) = guard.inspect(&request, None) else { unreachable!() };
-/// assert_eq!(verdict.status(), 421);
+/// match guard.inspect(&request, None) {
+///     Inspection::Decided(verdict) => assert_eq!(verdict.status(), 421),
+///     _ => unreachable!("this policy asks for no signature"),
+/// }
 /// # }
 /// # Ok::<(), hostbound::PolicyErrors>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Guard {
-    policy: Policy,
+    policy: Arc<Policy>,
+    keys: KeyRing,
 }
 
 /// How far a judgement has come. A face that meets a variant it does not know denies the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "the common case allocates nothing")
+)]
 pub enum Inspection<'a> {
     /// It is over.
     Decided(Verdict<'a>),
+    /// The head passed; the body must prove the rest.
+    NeedsBody(Box<NeedsBody<'a>>),
+    /// Everything passed, if this is the first use of the nonce.
+    NeedsNonce(Box<NeedsNonce<'a>>),
+}
+
+impl Inspection<'_> {
+    /// In [`Inspection::code`]: the body is needed.
+    pub const NEEDS_BODY: u32 = 1 << 19;
+    /// In [`Inspection::code`]: the nonce is to be claimed.
+    pub const NEEDS_NONCE: u32 = 1 << 20;
+    /// A denial with status 500: what a face that does not know of bodies or nonces makes of them.
+    const UNFINISHED: u32 = (1 << 18) | (500 << 8);
+
+    /// As one integer: [`Verdict::code`], or that of a denial and a bit for what is still needed.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::Decided(verdict) => verdict.code(),
+            Self::NeedsBody(_) => Self::UNFINISHED | Self::NEEDS_BODY,
+            Self::NeedsNonce(_) => Self::UNFINISHED | Self::NEEDS_NONCE,
+        }
+    }
 }
 
 impl Guard {
-    /// A guard for a policy.
+    /// A guard for a policy. It has no secrets: what routes require a signature for is refused. [`Guard::with_secrets`] has them.
     #[must_use]
-    pub const fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        Self {
+            policy: policy.into(),
+            keys: KeyRing::default(),
+        }
     }
 
     /// The policy.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Judges a request. Takes time linear in the size of its head, and allocates nothing unless routes meet a path that is percent-encoded or not in
-    /// plain lower case: then the path's other forms are made.
+    /// Judges the head of a request. Takes time linear in its size, and allocates nothing unless a signature is read, or routes meet a path that is
+    /// percent-encoded or not in plain lower case: then the path's other forms are made.
     ///
-    /// `now` is the time at which credentials are judged; nothing that a policy can ask for today reads it.
+    /// `now` is the time at which signatures are judged. Without it a request that needs one is malformed.
     #[must_use]
     pub fn inspect<'a>(&'a self, request: &Request<'a>, now: Option<Timestamp>) -> Inspection<'a> {
-        let _ = now;
-        let mut case = Trial::new(&self.policy, request);
+        let mut trial = Trial::new(self, request, now);
         for check in Check::ALL {
-            if let Err(failure) = case.run(check) {
-                return Inspection::Decided(case.failed(failure));
+            if let Err(failure) = trial.run(check) {
+                return Inspection::Decided(trial.failed(failure));
             }
         }
-        Inspection::Decided(case.passed())
+        match trial.signed.take() {
+            None => Inspection::Decided(trial.passed()),
+            Some(signed) => NeedsBody::begin(trial, signed),
+        }
+    }
+
+    /// Judges a request that is there as a whole, with a replay store in memory.
+    #[must_use]
+    pub fn judge<'a>(
+        &'a self,
+        request: &Request<'a>,
+        now: Option<Timestamp>,
+        body: &[u8],
+        replay: &mut MemoryReplay,
+    ) -> Verdict<'a> {
+        let mut inspection = self.inspect(request, now);
+        loop {
+            inspection = match inspection {
+                Inspection::Decided(verdict) => return verdict,
+                Inspection::NeedsBody(mut needs) => {
+                    needs.update(body);
+                    needs.finish()
+                }
+                Inspection::NeedsNonce(needs) => Inspection::Decided(needs.claim_in(replay)),
+            }
+        }
     }
 
     /// Judges a request in JSON form that carries all that could be asked for.
     #[must_use]
-    pub fn decide(&self, document: &RequestDocument) -> VerdictDocument {
+    pub fn decide(&self, document: &RequestDocument, replay: &mut MemoryReplay) -> VerdictDocument {
         let headers = document.headers();
-        let Inspection::Decided(verdict) = self.inspect(&document.request(&headers), document.now());
+        let request = document.request(&headers);
+        let verdict = self.judge(&request, document.now(), document.body(), replay);
         verdict.document(document.id.as_deref())
     }
 }
@@ -113,34 +177,53 @@ enum Pass {
         preflight: bool,
     },
     Preflight,
+    /// The head; the rest is for the body to prove.
+    Signature,
+    /// Used nonces are asked for last of all.
+    Later,
 }
 
 /// One request before one policy, and what the checks have found out so far.
+#[derive(Debug)]
 struct Trial<'a> {
     policy: &'a Policy,
+    keys: &'a KeyRing,
     request: Request<'a>,
+    now: Option<Timestamp>,
     head: Option<Head<'a>>,
     identity: Identity<'a>,
+    route: Option<&'a Route>,
+    signed: Option<SignedHead<'a>>,
 }
 
 impl<'a> Trial<'a> {
-    const fn new(policy: &'a Policy, request: &Request<'a>) -> Self {
+    fn new(guard: &'a Guard, request: &Request<'a>, now: Option<Timestamp>) -> Self {
         let identity = Identity {
             host: None,
             route: None,
             preflight: false,
+            signature: None,
         };
         Self {
-            policy,
+            policy: &guard.policy,
+            keys: &guard.keys,
             request: *request,
+            now,
             head: None,
             identity,
+            route: None,
+            signed: None,
         }
     }
 
     fn run(&mut self, check: Check) -> Result<Pass, Failure<'a>> {
         if check == Check::Request {
-            self.head = Some(Head::read(&self.request, self.policy.hosts.forwarded)?);
+            let policy = self.policy;
+            self.head = Some(Head::read(
+                &self.request,
+                policy.hosts.forwarded,
+                &policy.named_headers,
+            )?);
             return Ok(Pass::Request);
         }
         // INVARIANT: check `request` runs first, and nothing runs after it has failed.
@@ -161,11 +244,45 @@ impl<'a> Trial<'a> {
             Check::Origin => self.policy.origins.judge(head, self.identity.host).map(Pass::Origin),
             Check::Route => {
                 let (pass, route) = self.route(head)?;
-                self.identity.route = route;
+                self.identity.route = route.map(|route| route.name.as_str());
                 self.identity.preflight = head.preflight.is_some();
+                self.route = route;
                 Ok(pass)
             }
+            Check::Signature => {
+                let Some(context) = self.asked_signature()? else {
+                    return Ok(Pass::Skipped("no signature is asked for"));
+                };
+                self.signed = Some(SignedHead::judge(context)?);
+                Ok(Pass::Signature)
+            }
+            Check::Nonce if self.signed.is_some() => Ok(Pass::Later),
+            Check::Nonce => Ok(Pass::Skipped("no signature is asked for")),
         }
+    }
+
+    /// What the route wants the request held against; a preflight carries no credentials (Fetch, "CORS-preflight fetch").
+    fn asked_signature(&self) -> Result<Option<Context<'a>>, Failure<'a>> {
+        let index = self.route.and_then(|route| route.signature);
+        let (Some(index), false) = (index, self.identity.preflight) else {
+            return Ok(None);
+        };
+        // INVARIANT: the compiler gave the route an index of a section, and lets no exempt request reach it.
+        let (Some(section), Some(host)) = (self.policy.signatures.get(index), self.identity.host) else {
+            let detail = Detail::text("a signature is asked for, and there is no host to hold it against");
+            return Err(Failure::new(Reason::RequestMalformed, detail));
+        };
+        let Some(now) = self.now else {
+            let detail = Detail::text("a signature is to be judged, and no time was given");
+            return Err(Failure::new(Reason::RequestMalformed, detail));
+        };
+        Ok(Some(Context {
+            section,
+            keys: self.keys.of(index),
+            request: self.request,
+            host,
+            now,
+        }))
     }
 
     fn passed(self) -> Verdict<'a> {
@@ -173,9 +290,18 @@ impl<'a> Trial<'a> {
     }
 
     fn failed(self, failure: Failure<'a>) -> Verdict<'a> {
-        let is_reported = self.policy.mode() == Mode::Report && !failure.reason().is_always_enforced();
+        let is_own = matches!(failure.reason().check(), Check::Signature | Check::Nonce);
+        let mode = if is_own { self.mode() } else { self.policy.mode() };
+        let is_reported = mode == Mode::Report && !failure.reason().is_always_enforced();
         let decision = if is_reported { Decision::Allow } else { Decision::Deny };
         self.verdict(decision, Some(failure))
+    }
+
+    /// What happens to a request that does not meet the requirements of its route.
+    fn mode(&self) -> Mode {
+        let own = self.route.and_then(|route| route.mode);
+        own.filter(|_| self.policy.mode() == Mode::Enforce)
+            .unwrap_or(self.policy.mode())
     }
 
     fn verdict(self, decision: Decision, failure: Option<Failure<'a>>) -> Verdict<'a> {
@@ -313,7 +439,7 @@ impl<'a> Trial<'a> {
         Err(Failure::new(Reason::PeerNotAllowed, Detail::text(detail)).by("peers.allow"))
     }
 
-    fn route(&self, head: &Head<'a>) -> Result<(Pass, Option<&'a str>), Failure<'a>> {
+    fn route(&self, head: &Head<'a>) -> Result<(Pass, Option<&'a Route>), Failure<'a>> {
         let is_preflight = head.preflight.is_some();
         if is_preflight && head.has_method_override {
             let detail = Detail::text("a preflight with a method-override header");
@@ -333,13 +459,12 @@ impl<'a> Trial<'a> {
             default_port: self.scheme().default_port(),
         };
         let entry = routes.judge(head.target.path, selector)?;
-        let name = routes.get(entry).map(|route| route.name.as_str());
         Ok((
             Pass::Route {
                 entry,
                 preflight: is_preflight,
             },
-            name,
+            routes.get(entry),
         ))
     }
 }

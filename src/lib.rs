@@ -8,7 +8,7 @@
 //! # Feature flags
 //!
 //! - `toml` (default): policies in TOML. JSON is always there.
-//! - `wasm`: the wasm-bindgen face. `web`: what of it needs a browser. Turned on by the JS build alone.
+//! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML, a module of its own. `web`: what of it needs a browser. Turned on by the JS build alone.
 //! - `egress`: judging outbound requests ([`Guard::judge_egress`]). The section of the policy is read without it too.
 
 // The engine's own lint wall, on top of the workspace's: no input can make it panic.
@@ -34,10 +34,16 @@ mod place;
 mod policy;
 mod request;
 mod route;
+mod secret;
+mod signature;
 mod tree;
 mod verdict;
 #[cfg(feature = "wasm")]
 mod wasm;
+#[cfg(feature = "wasm-toml")]
+mod wasm_toml;
+#[cfg(any(feature = "wasm", feature = "wasm-toml"))]
+mod wasm_value;
 
 // The public interface is:
 pub use address::{
@@ -49,19 +55,25 @@ pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Sche
 pub use egress::EgressReason;
 #[cfg(feature = "egress")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
-pub use guard::{Explanation, Guard, Inspection, Outcome, Step};
+pub use guard::{Explanation, Guard, Inspection, NeedsBody, NeedsNonce, Outcome, Step};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
 pub use place::Position;
 pub use policy::{
-    Case, CaseMismatch, ErrorCode, Lint, LintId, Policy, PolicyDocument, PolicyError, PolicyErrors, json_schema,
+    Case, CaseMismatch, ErrorCode, Lint, LintId, Policy, PolicyDocument, PolicyError, PolicyErrors, Surroundings,
+    json_schema,
 };
 pub use request::{
     Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError,
     Timestamp, Version, pack,
 };
+pub use secret::{SecretReference, Secrets};
+pub use signature::{
+    Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignatureIdentity,
+    SignedHeaders, Signing,
+};
 pub use verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
-    Unproved, Verdict, VerdictDocument,
+    SignatureIdentityDocument, Unproved, Verdict, VerdictDocument,
 };

@@ -8,6 +8,7 @@ mod diagnostic;
 mod digest;
 mod document;
 mod lint;
+mod measure;
 mod report;
 mod schema;
 mod shape;
@@ -17,6 +18,7 @@ mod toml;
 pub use cases::{Case, CaseMismatch};
 pub use diagnostic::{ErrorCode, Lint, LintId, PolicyError, PolicyErrors};
 pub use document::PolicyDocument;
+pub use lint::Surroundings;
 pub use schema::json_schema;
 
 use crate::authority::Scheme;
@@ -24,7 +26,10 @@ use crate::egress::Egress;
 use crate::host::HostSet;
 use crate::origin::Origins;
 use crate::peer::PeerSet;
+use crate::request::NamedHeaders;
 use crate::route::Routes;
+use crate::secret::SecretReference;
+use crate::signature::SignatureSection;
 use crate::verdict::{Mode, Provenance};
 
 /// A valid policy, ready to judge. Made by [`PolicyDocument::compile`].
@@ -36,6 +41,9 @@ pub struct Policy {
     pub(crate) peers: Option<PeerSet>,
     pub(crate) origins: Origins,
     pub(crate) routes: Option<Routes>,
+    pub(crate) signatures: Vec<SignatureSection>,
+    /// The headers that signatures are read from.
+    pub(crate) named_headers: NamedHeaders,
     #[cfg_attr(
         not(feature = "egress"),
         expect(dead_code, reason = "only outbound requests are judged by it")
@@ -115,6 +123,40 @@ impl Policy {
     #[must_use]
     pub const fn needs_peer(&self) -> bool {
         self.peers.is_some() || !self.hosts.exempt.is_empty() || self.hosts.forwarded.is_some()
+    }
+
+    /// Where the secrets of the policy are to be found, in its order. The face reads them for [`Guard::with_secrets`](crate::Guard::with_secrets).
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretReference> {
+        let keys = self.signatures.iter().flat_map(|section| &section.keys);
+        keys.map(|key| &key.secret.reference)
+    }
+
+    /// The names of the `signatures` sections, in the policy's order.
+    pub fn signatures(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|section| section.name.as_str())
+    }
+
+    /// True if a section asks for a replay store that all processes share (`replay = "shared"`). A face must then refuse to start on one in memory.
+    #[must_use]
+    pub fn needs_shared_replay(&self) -> bool {
+        self.signatures.iter().any(|section| section.is_shared)
+    }
+
+    /// For each section whose requests are used once: its name, and how many signed requests a second the replay store carries for ever
+    /// (`replay_capacity` by the longest time that an entry lives).
+    pub fn replay_rates(&self) -> impl Iterator<Item = (&str, u64)> {
+        let sections = self.signatures.iter().filter(|section| section.uses_nonces());
+        sections.map(|section| (section.name.as_str(), section.sustained_rate()))
+    }
+
+    /// The largest `max_body` of the policy's signatures, in bytes; 0 if it has none.
+    #[must_use]
+    pub fn max_body(&self) -> u64 {
+        self.signatures
+            .iter()
+            .map(|section| section.max_body)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Where an entry stands, as `file:line`; none if it is not written.

@@ -12,7 +12,7 @@ use pattern::{Form, Trie};
 
 use crate::authority::{Authority, Port};
 use crate::host::{HostPattern, HostSet};
-use crate::verdict::{Detail, Failure, Reason};
+use crate::verdict::{Detail, Failure, Mode, Reason};
 
 /// How many rounds of percent-decoding a path may need.
 const DECODING_ROUNDS: usize = 3;
@@ -166,6 +166,10 @@ pub(crate) struct Route {
     pub(crate) methods: Methods,
     /// None: any host.
     pub(crate) hosts: Option<HostSet>,
+    /// The index of the `signatures` section that is required.
+    pub(crate) signature: Option<usize>,
+    /// What its own requirements do to a request that fails them; none: as the document says.
+    pub(crate) mode: Option<Mode>,
 }
 
 /// What a route is selected by, beside the path.
@@ -232,6 +236,8 @@ mod tests {
             path: PathPattern::parse(path).unwrap(),
             methods: Methods::Every,
             hosts: None,
+            signature: None,
+            mode: None,
         };
         Routes::new(paths.iter().map(route).collect())
     }

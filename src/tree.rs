@@ -1,5 +1,8 @@
 //! A document as a tree of values that know where they stand in the text. TOML, JSON and JS objects all become this.
 
+#[cfg(any(feature = "wasm", feature = "wasm-toml", test))]
+mod bytes;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -24,7 +27,10 @@ pub(crate) enum Value {
     List(Vec<Node>),
     Table(Vec<Entry>),
     /// A TOML date or time, which no policy has.
-    #[cfg_attr(not(feature = "toml"), expect(dead_code, reason = "only TOML has them"))]
+    #[cfg_attr(
+        not(any(feature = "toml", feature = "wasm", test)),
+        expect(dead_code, reason = "only TOML has them")
+    )]
     Datetime,
 }
 

@@ -8,13 +8,14 @@ mod reason;
 
 use std::fmt;
 
-pub use document::{IdentityDocument, ReportDocument, Unproved, VerdictDocument};
+pub use document::{IdentityDocument, ReportDocument, SignatureIdentityDocument, Unproved, VerdictDocument};
 pub use provenance::Mode;
 pub(crate) use provenance::Provenance;
 pub use reason::{Check, Reason};
 use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
+use crate::signature::SignatureIdentity;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -33,6 +34,8 @@ pub struct Failure<'a> {
     pub(crate) status: u16,
     pub(crate) rule: Option<&'a str>,
     pub(crate) detail: Detail<'a>,
+    /// In seconds, for a 503.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl<'a> Failure<'a> {
@@ -42,6 +45,7 @@ impl<'a> Failure<'a> {
             status: reason.status(),
             rule: None,
             detail,
+            retry_after: None,
         }
     }
 
@@ -54,6 +58,13 @@ impl<'a> Failure<'a> {
 
     pub(crate) const fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    pub(crate) const fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
     }
 
     /// Why.
@@ -175,6 +186,7 @@ pub struct Identity<'a> {
     pub(crate) host: Option<EffectiveAuthority<'a>>,
     pub(crate) route: Option<&'a str>,
     pub(crate) preflight: bool,
+    pub(crate) signature: Option<SignatureIdentity<'a>>,
 }
 
 impl<'a> Identity<'a> {
@@ -194,6 +206,12 @@ impl<'a> Identity<'a> {
     #[must_use]
     pub const fn preflight(&self) -> bool {
         self.preflight
+    }
+
+    /// Who signed the request; none if no signature was asked for, or in report mode.
+    #[must_use]
+    pub const fn signature(&self) -> Option<SignatureIdentity<'a>> {
+        self.signature
     }
 }
 
@@ -278,6 +296,18 @@ impl<'a> Verdict<'a> {
         self.denied().map_or(200, |failure| failure.status)
     }
 
+    /// The value of `WWW-Authenticate` on a 401 (RFC 9110 §11.6.1).
+    #[must_use]
+    pub fn challenge(&self) -> Option<&'static str> {
+        (self.status() == 401).then_some("Signature")
+    }
+
+    /// The value of `Retry-After` on a 503, in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.denied().and_then(|failure| failure.retry_after)
+    }
+
     /// The verdict as one integer, 0 for a plain allow.
     ///
     /// Bits 0–7: [`Reason::code`] of the failure, denied or reported; bits 8–17: the status to answer with (0 on allow);
@@ -331,7 +361,11 @@ impl<'a> Verdict<'a> {
                 host: identity.host.map(|host| host.to_string()),
                 route: identity.route.map(Into::into),
                 preflight: identity.preflight,
-                signature: None,
+                signature: identity.signature.map(|signature| SignatureIdentityDocument {
+                    name: signature.name().into(),
+                    key_id: signature.key_id().into(),
+                    nonce: signature.nonce().map(Into::into),
+                }),
                 token: None,
             }),
             reported: self

@@ -2,63 +2,64 @@
 //!
 //! It holds no rule. What it cannot read it throws, as an `Error` with a `code`.
 
-use js_sys::{Error, Reflect};
-use serde::Serialize;
-use serde_wasm_bindgen::{Deserializer, Serializer};
+mod guard;
+
+use std::sync::Arc;
+
+use js_sys::Error;
+use serde_wasm_bindgen::Deserializer;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 #[cfg(feature = "egress")]
 use crate::egress::EgressDocument;
-use crate::guard::{Guard, Inspection};
+#[cfg(feature = "egress")]
+use crate::guard::Guard;
 use crate::policy::{ErrorCode, Policy, PolicyDocument, PolicyError, PolicyErrors};
-use crate::request::{PackedError, Request};
-use crate::verdict::Verdict;
+use crate::secret::{SecretReference, Secrets};
+use crate::tree::Node;
+use crate::wasm_value::{coded, object, policy_error};
 
 /// A valid policy.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct WasmPolicy {
-    policy: Policy,
+    policy: Arc<Policy>,
     added_hosts: Vec<String>,
-}
-
-#[cfg(feature = "toml")]
-#[wasm_bindgen]
-impl WasmPolicy {
-    /// Reads and compiles TOML. `file` is its name in messages; `hosts`, found in `source`, are appended to `hosts.allow` first.
-    ///
-    /// # Errors
-    /// `HOSTBOUND_POLICY`, with every mistake in `errors`.
-    #[wasm_bindgen(js_name = fromToml)]
-    pub fn from_toml(text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
-        Self::compile(PolicyDocument::from_toml(text, file), &hosts, source)
-    }
-
-    /// Reads and compiles JSON if the first character is `{`, else TOML.
-    ///
-    /// # Errors
-    /// As `fromToml`.
-    #[wasm_bindgen(js_name = fromText)]
-    pub fn from_text(text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
-        Self::compile(PolicyDocument::from_text(text, file), &hosts, source)
-    }
 }
 
 #[wasm_bindgen]
 impl WasmPolicy {
     /// Reads and compiles JSON, as people or `hostbound compile` write it.
+    /// `file` is its name in messages; `hosts`, found in `source`, are appended to `hosts.allow` first.
     ///
     /// # Errors
-    /// As `fromToml`.
+    /// `HOSTBOUND_POLICY`, with every mistake in `errors`.
     #[wasm_bindgen(js_name = fromJson)]
     pub fn from_json(text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
         Self::compile(PolicyDocument::from_json(text, file), &hosts, source)
     }
 
+    /// Compiles the tree of a TOML document, which `WasmToml.read` of another module read from the text.
+    ///
+    /// # Errors
+    /// As `fromJson`.
+    #[wasm_bindgen(js_name = fromTree)]
+    pub fn from_tree(tree: &[u8], text: &str, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
+        let root = Node::read(tree).ok_or_else(|| coded("the tree is no document's", "HOSTBOUND_ENGINE"))?;
+        Self::compile(Ok(PolicyDocument::from_tree(root, text, file)), &hosts, source)
+    }
+
+    /// True for a text that is read as JSON, not TOML.
+    #[wasm_bindgen(js_name = isJson)]
+    #[must_use]
+    pub fn is_json(text: &str) -> bool {
+        PolicyDocument::is_json(text)
+    }
+
     /// Reads and compiles a JS object. Its mistakes have paths, but no lines. The caller bounds its depth.
     ///
     /// # Errors
-    /// As `fromToml`.
+    /// As `fromJson`.
     #[wasm_bindgen(js_name = fromObject)]
     pub fn from_object(object: JsValue, file: &str, hosts: Vec<String>, source: &str) -> Result<Self, JsValue> {
         let document = PolicyDocument::deserialize(Deserializer::from(object), file).map_err(|error| PolicyErrors {
@@ -103,6 +104,27 @@ impl WasmPolicy {
         self.policy.needs_peer()
     }
 
+    /// Where the secrets of the policy are to be found: `[kind, name]`, kind being `env`, `file` or `name`.
+    #[must_use]
+    pub fn secrets(&self) -> JsValue {
+        let places: Vec<_> = self.policy.secrets().map(kind_and_name).collect();
+        object(&places)
+    }
+
+    /// The names of the `signatures` sections.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn signatures(&self) -> Vec<String> {
+        self.policy.signatures().map(str::to_owned).collect()
+    }
+
+    /// True if the policy asks for a replay store that all processes share.
+    #[wasm_bindgen(getter, js_name = needsSharedReplay)]
+    #[must_use]
+    pub fn needs_shared_replay(&self) -> bool {
+        self.policy.needs_shared_replay()
+    }
+
     /// The hosts that were appended and not covered already.
     #[wasm_bindgen(getter, js_name = addedHosts)]
     #[must_use]
@@ -121,7 +143,7 @@ impl WasmPolicy {
             let added = document.allow_hosts(hosts.iter().map(String::as_str), source)?;
             let added_hosts = added.into_iter().map(str::to_owned).collect();
             Ok(Self {
-                policy: document.compile()?,
+                policy: Arc::new(document.compile()?),
                 added_hosts,
             })
         });
@@ -129,81 +151,41 @@ impl WasmPolicy {
     }
 }
 
-/// A guard, and the one buffer through which requests reach it.
+const fn kind_and_name(reference: &SecretReference) -> (&str, &str) {
+    match reference {
+        SecretReference::Env(name) => ("env", name.as_str()),
+        SecretReference::File(path) => ("file", path.as_str()),
+        SecretReference::Name(name) => ("name", name.as_str()),
+    }
+}
+
+/// The values of secrets. They are wiped when this is freed.
 #[wasm_bindgen]
-#[derive(Debug)]
-pub struct WasmGuard {
-    guard: Guard,
-    buffer: Vec<u8>,
-    length: usize,
+#[derive(Debug, Default)]
+pub struct WasmSecrets {
+    secrets: Secrets,
 }
 
 #[wasm_bindgen]
-impl WasmGuard {
-    /// A guard for a policy.
+impl WasmSecrets {
+    /// None yet.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(policy: &WasmPolicy) -> Self {
-        Self {
-            guard: Guard::new(policy.policy.clone()),
-            buffer: Vec::new(),
-            length: 0,
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the value of one of the policy's secrets, told by its kind and name. False if the policy has none such.
+    pub fn insert(&mut self, policy: &WasmPolicy, kind: &str, name: &str, value: Vec<u8>) -> bool {
+        let mut references = policy.policy.secrets();
+        let found = references
+            .find(|reference| kind_and_name(reference) == (kind, name))
+            .cloned();
+        let is_known = found.is_some();
+        if let Some(reference) = found {
+            self.secrets.insert(reference, value);
         }
-    }
-
-    /// Makes the buffer at least `length` bytes long, keeps what is in it, and says where it lies. It never shrinks.
-    pub fn reserve(&mut self, length: usize) -> *mut u8 {
-        if length > self.buffer.len() {
-            self.buffer.resize(length, 0);
-        }
-        self.buffer.as_mut_ptr()
-    }
-
-    /// Judges the packed request in the first `length` bytes of the buffer: the integer form of the verdict, or 2^32-1 if it is no packed request;
-    /// `verdict` then throws why. An integer, not an exception, since a result that may be one costs a call out of wasm.
-    pub fn inspect(&mut self, length: usize) -> u32 {
-        self.length = length;
-        self.judge().map_or(u32::MAX, |verdict| verdict.code())
-    }
-
-    /// The full verdict on the request in the buffer, as an object.
-    ///
-    /// # Errors
-    /// `HOSTBOUND_REQUEST` if the buffer holds no packed request.
-    pub fn verdict(&self, id: Option<String>) -> Result<JsValue, JsValue> {
-        Ok(object(&self.judged()?.document(id.as_deref())))
-    }
-
-    /// The full verdict on the request in the buffer, as JSON.
-    ///
-    /// # Errors
-    /// As `verdict`.
-    #[wasm_bindgen(js_name = verdictJson)]
-    pub fn verdict_json(&self, id: Option<String>) -> Result<String, JsValue> {
-        Ok(self.judged()?.document(id.as_deref()).to_json())
-    }
-
-    /// The text of the response to the request in the buffer; empty on allow.
-    ///
-    /// # Errors
-    /// As `verdict`.
-    #[wasm_bindgen(js_name = clientText)]
-    pub fn client_text(&self) -> Result<String, JsValue> {
-        Ok(self.judged()?.client_text())
-    }
-}
-
-impl WasmGuard {
-    fn judge(&self) -> Result<Verdict<'_>, PackedError> {
-        let packed = self.buffer.get(..self.length).ok_or(PackedError::Length)?;
-        let (request, now) = Request::unpack(packed)?;
-        let Inspection::Decided(verdict) = self.guard.inspect(&request, now);
-        Ok(verdict)
-    }
-
-    fn judged(&self) -> Result<Verdict<'_>, JsValue> {
-        self.judge()
-            .map_err(|error| coded(&error.to_string(), "HOSTBOUND_REQUEST").into())
+        is_known
     }
 }
 
@@ -223,7 +205,7 @@ impl WasmEgress {
     #[must_use]
     pub fn new(policy: &WasmPolicy) -> Self {
         Self {
-            guard: Guard::new(policy.policy.clone()),
+            guard: Guard::new(Arc::clone(&policy.policy)),
         }
     }
 
@@ -279,52 +261,4 @@ impl WasmEgress {
     pub fn is_credential(&self, header: &str) -> bool {
         self.guard.is_credential(header)
     }
-}
-
-/// One mistake in a policy, as JS sees it.
-#[derive(Serialize)]
-struct Mistake<'a> {
-    code: &'static str,
-    path: &'a str,
-    message: &'a str,
-    fix: Option<&'a str>,
-    line: Option<u32>,
-    column: Option<u32>,
-}
-
-fn policy_error(errors: &PolicyErrors) -> JsValue {
-    let mistakes: Vec<_> = errors
-        .errors()
-        .iter()
-        .map(|error| Mistake {
-            code: error.code().as_str(),
-            path: error.path(),
-            message: error.message(),
-            fix: error.fix(),
-            line: error.position().map(|position| position.line),
-            column: error.position().map(|position| position.column),
-        })
-        .collect();
-    let error = coded(&errors.to_string(), "HOSTBOUND_POLICY");
-    set(&error, "errors", &object(&mistakes));
-    error.into()
-}
-
-fn coded(message: &str, code: &str) -> Error {
-    let error = Error::new(message);
-    set(&error, "code", &code.into());
-    error
-}
-
-fn set(error: &Error, key: &str, value: &JsValue) {
-    // A new error is an extensible object: the property can be set.
-    let _ = Reflect::set(error, &key.into(), value);
-}
-
-/// As a JS value; nothing is null, never undefined.
-fn object(value: &impl Serialize) -> JsValue {
-    // Strings, numbers, lists and nulls only: serializing them cannot fail.
-    value
-        .serialize(&Serializer::new().serialize_missing_as_null(true))
-        .unwrap_or(JsValue::NULL)
 }

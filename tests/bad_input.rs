@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use hostbound::{Guard, Header, Headers, Inspection, Peer, Policy, PolicyDocument, Reason, Request, Scheme, Version};
+use hostbound::{
+    Guard, Header, Headers, Inspection, Peer, Policy, PolicyDocument, Reason, Request, Scheme, Surroundings, Version,
+};
 
 /// Generous: debug builds on a busy machine. What is quadratic would take minutes.
 const BOUND: Duration = Duration::from_secs(10);
@@ -153,7 +155,10 @@ fn ten_thousand_patterns_and_routes() {
     );
     let document = PolicyDocument::from_toml(&policy, "large.toml").unwrap();
     let policy = document.compile().unwrap();
-    let _ = document.lint(&|_| false);
+    let _ = document.lint(Surroundings {
+        is_public_suffix: &|_| false,
+        has_several_processes: true,
+    });
     assert_eq!(
         Policy::from_json(&document.to_compiled_json(), "large.json")
             .unwrap()

@@ -13,7 +13,10 @@ mod reference;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use hostbound::{Guard, Header, Headers, Inspection, Peer, Policy, Request, RequestDocument, Scheme, Version};
+use hostbound::{
+    Guard, Header, Headers, Inspection, MemoryReplay, Peer, Policy, Request, RequestDocument, Scheme, Timestamp,
+    Version,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -457,7 +460,10 @@ fn exempt_path() {
         ("10.4.5", "/healthz", "10.0.0.1", Some("host_malformed")),
     ] {
         let request = serde_json::json!({"method": "GET", "target": target, "headers": [["host", host]], "peer": peer});
-        let verdict = guard.decide(&RequestDocument::from_json(request.to_string().as_bytes()).unwrap());
+        let verdict = guard.decide(
+            &RequestDocument::from_json(request.to_string().as_bytes()).unwrap(),
+            &mut MemoryReplay::new(Timestamp(0)),
+        );
         assert_eq!(verdict.reason.map(|reason| reason.as_str()), want, "{request}");
         assert_eq!(verdict.identity.and_then(|identity| identity.host), None, "{request}");
     }

@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::{ErrorCode, LintId, Policy, PolicyDocument, Position};
+use hostbound::{ErrorCode, Guard, LintId, Policy, PolicyDocument, Position, Secrets, Surroundings};
 use serde_json::{Value, json};
 
 struct Case {
     id: String,
     toml: String,
+    /// By the name of the variable or of the secret; none: the policy is only read.
+    secrets: Option<BTreeMap<String, String>>,
+    processes: u64,
     want: Value,
 }
 
@@ -22,6 +25,11 @@ fn cases() -> Vec<Case> {
     let case = |case: &Value| Case {
         id: text(&case["id"]),
         toml: text(&case["toml"]),
+        secrets: case["secrets"].as_object().map(|secrets| {
+            let secrets = secrets.iter();
+            secrets.map(|(name, value)| (name.clone(), text(value))).collect()
+        }),
+        processes: case["processes"].as_u64().unwrap_or(1),
         want: case["want"].clone(),
     };
     file["cases"].as_array().unwrap().iter().map(case).collect()
@@ -36,15 +44,33 @@ fn is_public_suffix(base: &str) -> bool {
     base == "co.uk"
 }
 
-fn found(toml: &str) -> Value {
-    let document = match PolicyDocument::from_toml(toml, "hostbound.toml") {
+fn found(case: &Case) -> Value {
+    let document = match PolicyDocument::from_toml(&case.toml, "hostbound.toml") {
         Ok(document) => document,
         Err(errors) => return rows(&errors),
     };
-    if let Err(errors) = document.compile() {
-        return rows(&errors);
+    let policy = match document.compile() {
+        Ok(policy) => policy,
+        Err(errors) => return rows(&errors),
+    };
+    let mut lints = document.lint(Surroundings {
+        is_public_suffix: &is_public_suffix,
+        has_several_processes: case.processes > 1,
+    });
+    if let Some(values) = &case.secrets {
+        let mut secrets = Secrets::new();
+        for (name, value) in values {
+            assert!(
+                secrets.insert_named(policy.secrets(), name, value),
+                "{}: {name}",
+                case.id
+            );
+        }
+        lints.extend(policy.lint_secrets(&secrets));
+        if let Err(errors) = Guard::with_secrets(policy, &secrets) {
+            return rows(&errors);
+        }
     }
-    let lints = document.lint(&is_public_suffix);
     let lints: Vec<_> = lints
         .iter()
         .map(|lint| row(lint.id().as_str(), lint.path(), lint.position()))
@@ -66,7 +92,7 @@ fn every_document_is_read_as_wanted() {
     let wrong: Vec<_> = cases()
         .into_iter()
         .filter_map(|case| {
-            let found = found(&case.toml);
+            let found = found(&case);
             (found != case.want).then(|| format!("{}: {}\n  want  {}\n  found {found}", case.id, case.toml, case.want))
         })
         .collect();

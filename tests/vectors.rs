@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::{Check, Guard, Reason, RequestDocument};
+use hostbound::{Check, Reason};
 use hostbound_vectors::{self as vectors, Case};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn every_verdict_is_as_wanted() {
     for file in vectors::load() {
         for case in &file.cases {
             count += 1;
-            let found = judge(case);
+            let found = judge(&file, case);
             let found = vectors::pinned_fields(&found);
             if found != case.want {
                 wrong.push(format!(
@@ -41,17 +41,15 @@ fn every_verdict_is_as_wanted() {
 fn packing_changes_no_verdict() {
     for file in vectors::load() {
         for case in &file.cases {
-            let guard = Guard::new(case.policy());
-            let document = RequestDocument::from_json(case.request.to_string().as_bytes()).unwrap();
+            let (guard, mut replay) = file.stage(case);
+            let document = case.document();
             let headers = document.headers();
             let mut buffer = Vec::new();
             hostbound::pack(&document.request(&headers), document.now(), &mut buffer).unwrap();
             let (request, now) = hostbound::Request::unpack(&buffer).unwrap();
-            let hostbound::Inspection::Decided(verdict) = guard.inspect(&request, now) else {
-                unreachable!()
-            };
+            let verdict = guard.judge(&request, now, document.body(), &mut replay.clone());
             let packed = verdict.document(document.id.as_deref()).to_json();
-            assert_eq!(packed, guard.decide(&document).to_json(), "{}", case.id);
+            assert_eq!(packed, guard.decide(&document, &mut replay).to_json(), "{}", case.id);
         }
     }
 }
@@ -80,9 +78,12 @@ fn every_reason_has_cases() {
     for reason in Reason::ALL {
         let count = denied.get(reason.as_str()).copied().unwrap_or(0);
         assert!(count >= 3, "{reason} is denied in {count} cases");
+        // Report mode uses nothing up.
+        let is_reported =
+            !reason.is_always_enforced() && !matches!(reason, Reason::NonceReplayed | Reason::ReplayStoreUnavailable);
         assert_eq!(
             reported.contains(reason.as_str()),
-            !reason.is_always_enforced(),
+            is_reported,
             "{reason} in report mode"
         );
     }
@@ -139,8 +140,8 @@ fn every_field_case_has_vectors() {
 fn the_trace_agrees_with_the_verdict() {
     for file in vectors::load() {
         for case in &file.cases {
-            let document = RequestDocument::from_json(case.request.to_string().as_bytes()).unwrap();
-            let explanation = Guard::new(case.policy()).explain(&document);
+            let (guard, replay) = file.stage(case);
+            let explanation = guard.explain(&case.document(), &replay);
             let first = explanation.steps.iter().find(|step| step.decides);
             let reported = explanation.verdict.reported.first().map(|report| report.reason);
             assert_eq!(
@@ -154,9 +155,8 @@ fn the_trace_agrees_with_the_verdict() {
     }
 }
 
-fn judge(case: &Case) -> Value {
-    let document = RequestDocument::from_json(case.request.to_string().as_bytes())
-        .unwrap_or_else(|error| panic!("{}: {error}", case.id));
-    let verdict = Guard::new(case.policy()).decide(&document);
+fn judge(file: &vectors::File, case: &Case) -> Value {
+    let (guard, mut replay) = file.stage(case);
+    let verdict = guard.decide(&case.document(), &mut replay);
     serde_json::from_str(&verdict.to_json()).unwrap()
 }

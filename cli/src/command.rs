@@ -9,6 +9,7 @@ mod egress;
 mod explain;
 mod man;
 mod schema;
+mod sign;
 mod test;
 
 use clap::Subcommand;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Decide(decide::Decide),
     Egress(egress::Egress),
     Explain(explain::Explain),
+    Sign(sign::Sign),
     Address(address::Address),
     Compile(compile::Compile),
     Schema(schema::Schema),
@@ -40,6 +42,7 @@ impl Command {
             Self::Decide(decide) => decide.format_of_words(),
             Self::Egress(egress) => egress.format_of_words(),
             Self::Explain(explain) => explain.format,
+            Self::Sign(sign) => sign.format,
             Self::Address(address) => address.format,
             Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
         }
@@ -52,6 +55,7 @@ impl Command {
             Self::Decide(decide) => decide.run(),
             Self::Egress(egress) => egress.run(),
             Self::Explain(explain) => explain.run(),
+            Self::Sign(sign) => sign.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
             Self::Schema(schema) => schema.run(),

@@ -58,6 +58,23 @@ impl Input {
         Ok(bytes)
     }
 
+    /// The whole of it, in chunks, until `take` has enough.
+    pub(crate) fn read_chunks(mut self, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Failure> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match self.reader.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => {
+                    if !take(buffer.get(..length).unwrap_or_default()) {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Failure::Input(format!("the body cannot be read: {}", reason(&error)))),
+            }
+        }
+    }
+
     pub(crate) fn lines(self) -> Lines {
         Lines {
             reader: BufReader::with_capacity(BUFFER, self.reader),

@@ -3,6 +3,7 @@
 //! Holds no rule: the engine decides, this reads and prints. Data goes to standard output, words to standard error.
 
 mod args;
+mod clock;
 mod color;
 mod command;
 mod exit;
@@ -10,6 +11,7 @@ mod finding;
 mod input;
 mod output;
 mod policy;
+mod secrets;
 mod shorthand;
 mod stream;
 

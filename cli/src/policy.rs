@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hostbound::{Guard, Policy, PolicyDocument, Position};
 
+use crate::exit::Failure;
 use crate::finding::{Finding, Refusal};
 use crate::output::{printable, say};
+use crate::secrets::SecretsArgs;
 
 /// The policy that is read if none is named.
 pub(crate) const DEFAULT_FILE: &str = "hostbound.toml";
@@ -34,6 +36,13 @@ impl PolicyArgs {
         let file = PolicyFile::read(&self.policy)?;
         let document = file.document(&self.additions)?;
         Ok(Guard::new(file.compile(&document)?))
+    }
+
+    /// A guard that also has the policy's secrets.
+    pub(crate) fn guard_with(&self, secrets: &SecretsArgs) -> Result<Guard, Failure> {
+        let file = PolicyFile::read(&self.policy)?;
+        let document = file.document(&self.additions)?;
+        secrets.guard(file.compile(&document)?, &self.policy, document.text())
     }
 }
 

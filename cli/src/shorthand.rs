@@ -1,4 +1,4 @@
-//! A request in the words of curl, for `hostbound explain`: method, URL, `-H`.
+//! A request in the words of curl, for `hostbound explain` and `sign`: method, URL, `-H`.
 
 use clap::{Args, ValueEnum};
 use hostbound::RequestDocument;
@@ -10,10 +10,6 @@ pub(crate) struct Shorthand {
     /// A header field of the request; `-H Host:` is sent empty (repeatable)
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
-
-    /// The address of the transport connection, or `unix` [default: not known]
-    #[arg(long, value_name = "ADDRESS")]
-    peer: Option<String>,
 
     /// The connection's scheme [default: the URL's, else http]
     #[arg(long, value_enum)]
@@ -33,24 +29,15 @@ enum Scheme {
 impl Shorthand {
     /// True if one of the options was given: they mean nothing to a request in JSON.
     pub(crate) fn is_given(&self) -> bool {
-        let Self {
-            headers,
-            peer,
-            scheme,
-            http,
-        } = self;
-        !headers.is_empty() || peer.is_some() || scheme.is_some() || http.is_some()
-    }
-
-    pub(crate) const fn has_peer(&self) -> bool {
-        self.peer.is_some()
+        let Self { headers, scheme, http } = self;
+        !headers.is_empty() || scheme.is_some() || http.is_some()
     }
 
     /// The request. Of a URL the authority becomes Host (`:authority` on HTTP/2 and 3), unless one is given, and the path and query the target.
     ///
     /// # Errors
     /// What is wrong with the arguments.
-    pub(crate) fn request(&self, method: &str, url: &str) -> Result<RequestDocument, String> {
+    pub(crate) fn request(&self, method: &str, url: &str, peer: Option<&str>) -> Result<RequestDocument, String> {
         let version = self.http.as_deref().unwrap_or("1.1");
         let mut headers = Vec::new();
         for header in &self.headers {
@@ -88,11 +75,11 @@ impl Shorthand {
             "version": version,
             "target": latin1(&target),
             "headers": headers,
-            "peer": self.peer,
+            "peer": peer,
         });
         // Only the peer can be wrong; the rest is bytes, which the engine judges.
         RequestDocument::from_json(document.to_string().as_bytes()).map_err(|_| {
-            let peer = self.peer.as_deref().unwrap_or_default();
+            let peer = peer.unwrap_or_default();
             format!("--peer `{peer}` is no address; write one without port and zone, or `unix`")
         })
     }

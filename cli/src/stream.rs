@@ -41,7 +41,7 @@ pub(crate) struct StreamArgs {
     file: Option<PathBuf>,
 
     #[command(flatten)]
-    policy: PolicyArgs,
+    pub(crate) policy: PolicyArgs,
 
     /// How to print the verdicts [default: json]
     #[arg(long, value_enum)]
@@ -57,12 +57,12 @@ impl StreamArgs {
     /// Judges every line.
     pub(crate) fn run<V: JudgedLine>(
         &self,
-        judge: impl Fn(&Guard, &[u8]) -> Result<V, RequestDocumentError>,
+        guard: &Guard,
+        judge: impl FnMut(&[u8]) -> Result<V, RequestDocumentError>,
     ) -> Result<Exit, Failure> {
-        let guard = self.policy.guard()?;
         let input = Input::open(self.file.as_deref())?;
         let mut run = Run {
-            guard: &guard,
+            guard,
             judge,
             format: self.format.unwrap_or(Format::Json),
             out: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
@@ -100,7 +100,7 @@ struct Run<'a, J> {
     count: Count,
 }
 
-impl<V: JudgedLine, J: Fn(&Guard, &[u8]) -> Result<V, RequestDocumentError>> Run<'_, J> {
+impl<V: JudgedLine, J: FnMut(&[u8]) -> Result<V, RequestDocumentError>> Run<'_, J> {
     fn judge_all(&mut self, lines: &mut Lines) -> Result<(), Failure> {
         loop {
             // Nobody waits for a verdict that is made: before this waits for input, it is written.
@@ -121,7 +121,7 @@ impl<V: JudgedLine, J: Fn(&Guard, &[u8]) -> Result<V, RequestDocumentError>> Run
     fn answer(&mut self, number: u64, line: Line<'_>) -> io::Result<()> {
         let judged = match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => return Ok(()),
-            Line::Whole(line) => (self.judge)(self.guard, line).map_err(|error| error.to_string()),
+            Line::Whole(line) => (self.judge)(line).map_err(|error| error.to_string()),
             Line::TooLong => Err("it is longer than 4 MiB".to_owned()),
         };
         match judged {

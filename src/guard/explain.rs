@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Guard, Inspection, Pass, Trial};
+use super::{Guard, Inspection, NeedsBody, Pass, Trial};
 use crate::origin::OriginPass;
-use crate::request::RequestDocument;
-use crate::verdict::{Check, Reason, VerdictDocument};
+use crate::request::{Request, RequestDocument, Timestamp};
+use crate::signature::MemoryReplay;
+use crate::verdict::{Check, Failure, Reason, Verdict, VerdictDocument};
 
 /// A verdict and what led to it.
 #[derive(Clone, Debug, Serialize)]
@@ -48,33 +49,48 @@ pub enum Outcome {
 }
 
 impl Guard {
-    /// Judges a request in JSON form and says what every check found. Checks after a failing one run on what is known; after a failing check `request` nothing
-    /// is.
+    /// Judges a request in JSON form and says what every check found. Checks after a failing one run on what is known, but for those of credentials; after
+    /// a failing check `request` nothing is. Nonces are looked up in `replay` and not claimed there.
     #[must_use]
-    pub fn explain(&self, document: &RequestDocument) -> Explanation {
+    pub fn explain(&self, document: &RequestDocument, replay: &MemoryReplay) -> Explanation {
         let headers = document.headers();
         let request = document.request(&headers);
-        let Inspection::Decided(verdict) = self.inspect(&request, document.now());
-        let mut trial = Trial::new(&self.policy, &request);
+        let feed = |needs: &mut NeedsBody<'_>| needs.update(document.body());
+        self.explain_request(&request, document.id.as_deref(), document.now(), feed, replay)
+    }
+
+    /// The same for a request whose body is fed in chunk by chunk, if it is asked for.
+    #[must_use]
+    pub fn explain_request<'a>(
+        &'a self,
+        request: &Request<'a>,
+        id: Option<&str>,
+        now: Option<Timestamp>,
+        feed: impl FnMut(&mut NeedsBody<'a>),
+        replay: &MemoryReplay,
+    ) -> Explanation {
+        let mut trial = Trial::new(self, request, now);
+        let (verdict, has_claim) = self.trace(request, now, feed, replay);
         let mut steps = Vec::new();
         let mut has_failed = false;
         for check in Check::ALL {
-            if check != Check::Request && trial.head.is_none() {
-                steps.push(self.step(
-                    check,
-                    Outcome::Skip,
-                    None,
-                    "not judged: there is no request to judge".into(),
-                ));
-                continue;
-            }
-            match trial.run(check) {
+            let is_credential = matches!(check, Check::Signature | Check::Nonce);
+            let outcome = if check != Check::Request && trial.head.is_none() {
+                Ok(Pass::Skipped("not judged: there is no request to judge"))
+            } else if is_credential && has_failed {
+                Ok(Pass::Skipped("not judged: an earlier check failed"))
+            } else if is_credential {
+                trial.run(check).and_then(|pass| settled(pass, &verdict, has_claim))
+            } else {
+                trial.run(check)
+            };
+            match outcome {
                 Ok(pass) => {
                     let outcome = match pass {
                         Pass::Skipped(_) | Pass::Origin(OriginPass::Unchecked) => Outcome::Skip,
                         _ => Outcome::Pass,
                     };
-                    let (rule, note) = self.describe(pass, &trial);
+                    let (rule, note) = self.describe(pass, &trial, &verdict);
                     steps.push(self.step(check, outcome, rule, note));
                 }
                 Err(failure) => {
@@ -90,8 +106,29 @@ impl Guard {
             }
         }
         Explanation {
-            verdict: verdict.document(document.id.as_deref()),
+            verdict: verdict.document(id),
             steps,
+        }
+    }
+
+    /// The verdict, and whether a nonce was asked for.
+    fn trace<'a>(
+        &'a self,
+        request: &Request<'a>,
+        now: Option<Timestamp>,
+        mut feed: impl FnMut(&mut NeedsBody<'a>),
+        replay: &MemoryReplay,
+    ) -> (Verdict<'a>, bool) {
+        let mut inspection = self.inspect(request, now);
+        loop {
+            inspection = match inspection {
+                Inspection::Decided(verdict) => return (verdict, false),
+                Inspection::NeedsBody(mut needs) => {
+                    feed(&mut needs);
+                    needs.finish()
+                }
+                Inspection::NeedsNonce(needs) => return (needs.claim_in(&mut replay.clone()), true),
+            }
         }
     }
 
@@ -108,7 +145,7 @@ impl Guard {
         }
     }
 
-    fn describe(&self, pass: Pass, trial: &Trial<'_>) -> (Option<String>, String) {
+    fn describe(&self, pass: Pass, trial: &Trial<'_>, verdict: &Verdict<'_>) -> (Option<String>, String) {
         let host = || trial.identity.host.map(|host| host.to_string()).unwrap_or_default();
         match pass {
             Pass::Skipped(why) => (None, why.into()),
@@ -142,7 +179,35 @@ impl Guard {
                 let as_preflight = if preflight { "preflight for " } else { "" };
                 (Some(format!("routes[{entry}]")), format!("{as_preflight}route {name}"))
             }
+            Pass::Signature => {
+                let section = trial.signed.as_ref().map(|signed| signed.context.section);
+                let rule = section.map(|section| section.rules.section.clone());
+                let identity = verdict.identity().and_then(|identity| identity.signature());
+                let note = identity.map_or_else(
+                    || "signed, in report mode".to_owned(),
+                    |signature| format!("signed with the key `{}`", signature.key_id()),
+                );
+                (rule, note)
+            }
+            Pass::Later => {
+                let section = trial.signed.as_ref().map(|signed| signed.context.section);
+                (
+                    section.map(|section| section.rules.replay.clone()),
+                    "used for the first time".into(),
+                )
+            }
             Pass::Preflight => (None, "a preflight; the policy has no routes section".into()),
         }
+    }
+}
+
+/// What became of a signature whose head passed. No earlier check failed, so that the verdict's failure, if it has one, is of the body or the nonce.
+fn settled<'a>(pass: Pass, verdict: &Verdict<'a>, has_claim: bool) -> Result<Pass, Failure<'a>> {
+    let failure = verdict.denied().or(verdict.reported());
+    match (pass, failure) {
+        (Pass::Signature, Some(failure)) if failure.reason().check() != Check::Nonce => Err(failure),
+        (Pass::Later, Some(failure)) => Err(failure),
+        (Pass::Later, None) if !has_claim => Ok(Pass::Skipped("nothing is used up")),
+        (pass, _) => Ok(pass),
     }
 }

@@ -4,10 +4,12 @@ mod cases;
 mod egress;
 mod lists;
 mod routes;
+mod signatures;
 
 use std::collections::HashMap;
 
 use lists::{HostList, PeerList};
+use signatures::Requirements;
 
 use super::cases::Case;
 use super::diagnostic::ErrorCode;
@@ -19,8 +21,9 @@ use crate::egress::Egress;
 use crate::origin::Origins;
 use crate::peer::PeerSet;
 use crate::place::Position;
-use crate::request::FORWARDED_HEADERS;
+use crate::request::{FORWARDED_HEADERS, NamedHeaders};
 use crate::route::Routes;
+use crate::signature::{ListedComponent, SchemeRules, SignatureSection};
 use crate::tree::{Node, Path};
 use crate::verdict::{Mode, Provenance};
 
@@ -33,6 +36,7 @@ pub(crate) struct Parts {
     peers: Option<PeerSet>,
     origins: Origins,
     routes: Option<Routes>,
+    signatures: Vec<SignatureSection>,
     egress: Option<Egress>,
     cases: Vec<Case>,
 }
@@ -52,6 +56,8 @@ impl Parts {
             peers: self.peers,
             origins: self.origins,
             routes: self.routes,
+            named_headers: named_headers(&self.signatures),
+            signatures: self.signatures,
             egress: self.egress,
             cases: self.cases,
         }
@@ -76,9 +82,14 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let origins = document
             .get("origins")
             .map_or_else(Origins::default, |origins| self.origins(origins, &root.key("origins")));
+        let signatures = document.get("signatures").map_or(Vec::new(), |section| {
+            self.signatures(section, &root.key("signatures"), &allowed)
+        });
+        let requirements = Requirements::of(document);
         let routes = document
             .get("routes")
-            .map(|routes| self.routes(routes, &root.key("routes"), &allowed));
+            .map(|routes| self.routes(routes, &root.key("routes"), &allowed, &requirements));
+        self.unrequired_signatures(document, &requirements);
         if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
@@ -104,6 +115,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
             peers: peers.map(|peers| peers.set),
             origins,
             routes,
+            signatures,
             egress,
             cases,
         }
@@ -234,6 +246,26 @@ impl<'r, 'a> Compiler<'r, 'a> {
             allows_absent: text("absent") != Some("deny"),
         }
     }
+}
+
+/// The headers that signatures are read from, and those that they must cover.
+fn named_headers(sections: &[SignatureSection]) -> NamedHeaders {
+    let of_section = |section: &'_ SignatureSection| {
+        let (listed, headers) = match &section.scheme {
+            SchemeRules::Message(rules) => (Some(&rules.components), None),
+            other => (None, other.headers()),
+        };
+        let content_type = (!section.content_types.is_empty()).then_some("content-type");
+        let fields = listed.into_iter().flatten().filter_map(ListedComponent::field);
+        let names = headers.into_iter().flat_map(crate::signature::HeaderNames::iter);
+        fields
+            .chain(names)
+            .chain(content_type)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let names: Vec<_> = sections.iter().flat_map(of_section).collect();
+    NamedHeaders::new(names.iter().map(String::as_str))
 }
 
 fn boolean(table: &Node, key: &str, default: bool) -> bool {

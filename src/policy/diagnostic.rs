@@ -47,11 +47,25 @@ pub enum ErrorCode {
     ReferenceUnknown,
     /// A case whose request or expectation is malformed.
     CaseMalformed,
+    /// Two keys of which only one can be there.
+    KeyConflict,
+    /// More keys for one host than are tried.
+    TooManyKeys,
+    /// No value was given for a secret.
+    SecretMissing,
+    /// A secret whose value is not in its encoding, or ends in a line feed.
+    SecretMalformed,
+    /// A secret that is too short for a key.
+    SecretShort,
+    /// A secret that is too long for a key.
+    SecretLong,
+    /// One secret in two places.
+    SecretDuplicate,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::Syntax,
         Self::TooLarge,
         Self::KeyDuplicate,
@@ -71,6 +85,13 @@ impl ErrorCode {
         Self::NameDuplicate,
         Self::ReferenceUnknown,
         Self::CaseMalformed,
+        Self::KeyConflict,
+        Self::TooManyKeys,
+        Self::SecretMissing,
+        Self::SecretMalformed,
+        Self::SecretShort,
+        Self::SecretLong,
+        Self::SecretDuplicate,
     ];
 
     /// The stable name.
@@ -96,6 +117,13 @@ impl ErrorCode {
             Self::NameDuplicate => "name-duplicate",
             Self::ReferenceUnknown => "reference-unknown",
             Self::CaseMalformed => "case-malformed",
+            Self::KeyConflict => "key-conflict",
+            Self::TooManyKeys => "too-many-keys",
+            Self::SecretMissing => "secret-missing",
+            Self::SecretMalformed => "secret-malformed",
+            Self::SecretShort => "secret-short",
+            Self::SecretLong => "secret-long",
+            Self::SecretDuplicate => "secret-duplicate",
         }
     }
 }
@@ -306,6 +334,22 @@ lints! {
     EgressMetadata = "egress-metadata",
     /// Redirects lead to every listed destination.
     EgressRedirects = "egress-redirects",
+    /// A profile that signs neither host nor nonce.
+    SignatureLegacy = "signature-legacy",
+    /// A signature that does not cover the host.
+    SignatureHostUnbound = "signature-host-unbound",
+    /// A signature that does not cover the query.
+    SignatureQueryUnsigned = "signature-query-unsigned",
+    /// A signature that does not cover the body.
+    SignatureBodyUnbound = "signature-body-unbound",
+    /// A signature without a nonce can be replayed while it is fresh.
+    SignatureNonceAbsent = "signature-nonce-absent",
+    /// A signature lives for more than five minutes.
+    SignatureWindowWide = "signature-window-wide",
+    /// Used nonces are kept by each process for itself.
+    ReplayProcess = "replay-process",
+    /// A secret that is shorter than the hash.
+    SecretShort = "secret-short",
 }
 
 impl fmt::Display for LintId {

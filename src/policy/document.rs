@@ -85,10 +85,26 @@ impl PolicyDocument {
     /// As the reader chosen.
     #[cfg(feature = "toml")]
     pub fn from_text(text: &str, file: &str) -> Result<Self, PolicyErrors> {
-        if text.trim_start().starts_with('{') {
+        if Self::is_json(text) {
             Self::from_json(text, file)
         } else {
             Self::from_toml(text, file)
+        }
+    }
+
+    /// True for a text that is read as JSON: its first character is `{`.
+    #[must_use]
+    pub fn is_json(text: &str) -> bool {
+        text.trim_start().starts_with('{')
+    }
+
+    /// A document whose text another module has read.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn from_tree(root: Node, text: &str, file: &str) -> Self {
+        Self {
+            root,
+            file: file.to_owned(),
+            places: Places::Text(LineIndex::new(text)),
         }
     }
 
@@ -208,7 +224,7 @@ impl PolicyDocument {
             report = Report::new(&self.file, &self.places);
         }
         shape::check(&self.root, &mut report);
-        if !report.is_clean() {
+        if !report.is_in_shape() {
             report.finish()?;
             report = Report::new(&self.file, &self.places);
         }

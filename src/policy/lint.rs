@@ -1,5 +1,8 @@
 //! Weak choices in a valid policy.
 
+mod secrets;
+mod signatures;
+
 use super::PolicyDocument;
 use super::diagnostic::{Lint, LintId};
 use super::shape::shortened;
@@ -37,14 +40,22 @@ const SHARED_DNS: [&str; 24] = [
     "yoogle.com",
 ];
 
+/// What a document does not say of where it is used.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Answers for a registrable domain's parent, such as `co.uk`: the list is large and changes, so it is the caller's (publicsuffix.org).
+    pub is_public_suffix: &'a dyn Fn(&str) -> bool,
+    /// True if several processes judge requests by the document.
+    pub has_several_processes: bool,
+}
+
 impl PolicyDocument {
-    /// The weak choices of a document that compiles, in the order of the text. `is_public_suffix` answers for a registrable domain's parent, such as
-    /// `co.uk`: the list is large and changes, so it is the caller's (publicsuffix.org).
+    /// The weak choices of a document that compiles, in the order of the text.
     #[must_use]
-    pub fn lint(&self, is_public_suffix: &dyn Fn(&str) -> bool) -> Vec<Lint> {
+    pub fn lint(&self, surroundings: Surroundings<'_>) -> Vec<Lint> {
         let mut linter = Linter {
             document: self,
-            is_public_suffix,
+            surroundings,
             lints: Vec::new(),
         };
         linter.top();
@@ -52,6 +63,7 @@ impl PolicyDocument {
         linter.origins();
         linter.networks();
         linter.routes();
+        linter.signatures();
         linter.egress();
         let mut lints = linter.lints;
         lints.sort_by_key(|lint| lint.span.start);
@@ -61,7 +73,7 @@ impl PolicyDocument {
 
 struct Linter<'a> {
     document: &'a PolicyDocument,
-    is_public_suffix: &'a dyn Fn(&str) -> bool,
+    surroundings: Surroundings<'a>,
     lints: Vec<Lint>,
 }
 
@@ -178,7 +190,7 @@ impl<'a> Linter<'a> {
         if is_shared {
             let message = format!("`{quoted}` has names that anyone can point at any address");
             self.lint(LintId::HostSharedDns, path, item, message, "list the exact names");
-        } else if (self.is_public_suffix)(base) {
+        } else if (self.surroundings.is_public_suffix)(base) {
             let message = format!("`{quoted}` has names that belong to different owners");
             self.lint(
                 LintId::HostPublicSuffix,
@@ -408,6 +420,16 @@ impl<'a> Linter<'a> {
         for (index, route) in routes.iter().enumerate() {
             let Some(route) = route else { continue };
             let path = path.index(index);
+            if let Some(mode) = route.report {
+                let message = "what the route's requirements would deny is allowed and reported".into();
+                self.lint(
+                    LintId::ModeReport,
+                    &path.key("mode"),
+                    mode,
+                    message,
+                    "remove it once the reports are clean",
+                );
+            }
             let path = path.key("path");
             if route.is_public {
                 let message = format!(
@@ -480,6 +502,8 @@ struct Summary<'a> {
     methods: Methods,
     has_hosts: bool,
     is_public: bool,
+    /// Its `mode`, if that is `report`.
+    report: Option<&'a Node>,
 }
 
 impl<'a> Summary<'a> {
@@ -500,6 +524,7 @@ impl<'a> Summary<'a> {
             methods,
             has_hosts: entry.get("hosts").is_some(),
             is_public,
+            report: entry.get("mode").filter(|mode| mode.as_str() == Some("report")),
         })
     }
 }

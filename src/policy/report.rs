@@ -102,6 +102,11 @@ impl<'a> Report<'a> {
             return Reported(None);
         }
         let path = path.to_string();
+        // What is no value of its key means nothing, so that there is nothing more to say of it.
+        let is_spoiled = |error: &PolicyError| error.code == ErrorCode::ValueUnknown && error.path == path;
+        if self.errors.iter().any(is_spoiled) {
+            return Reported(None);
+        }
         let position = self.places.of(&path, &span);
         // In the order of the text. They are few: a sort of its own would weigh more than it saves.
         let order = |position: Option<Position>| position.map(|position| (position.line, position.column));
@@ -126,8 +131,9 @@ impl<'a> Report<'a> {
         self.places.of(&path.to_string(), span)
     }
 
-    pub(crate) fn is_clean(&self) -> bool {
-        self.errors.is_empty()
+    /// True if every value has the type that it should have, and no key is missing or unknown.
+    pub(crate) fn is_in_shape(&self) -> bool {
+        self.errors.iter().all(|error| error.code == ErrorCode::ValueUnknown)
     }
 
     pub(crate) fn finish(self) -> Result<(), PolicyErrors> {

@@ -13,6 +13,8 @@ pub(crate) enum Shape {
     Choice(&'static [&'static str]),
     /// One of these integers.
     Number(&'static [i64]),
+    /// An integer from the first to the last.
+    Count(i64, i64),
     /// A list, which may be empty only where that means something.
     List {
         of: &'static Shape,
@@ -20,7 +22,10 @@ pub(crate) enum Shape {
     },
     Table(&'static [Field]),
     /// A table whose keys are the document's own.
-    Map(&'static Shape),
+    Map {
+        of: &'static Shape,
+        example: &'static str,
+    },
     /// One value, or a list of them.
     OneOrMany(&'static Shape),
     /// A request in JSON form; the compiler reads it.
@@ -85,7 +90,9 @@ const ORIGIN: Shape = Shape::Text {
 const METHOD: Shape = Shape::Text { example: "POST" };
 const PATH: Shape = Shape::Text { example: "/api/**" };
 const NAME: Shape = Shape::Text { example: "partner-api" };
-const REQUIREMENT: Shape = Shape::Text { example: "token:main" };
+const REQUIREMENT: Shape = Shape::Text {
+    example: "signature:partner",
+};
 
 /// Keys that the document may have beside [`DOCUMENT`]: an editor's reference to the schema, and the source map of a compiled policy. They are no
 /// part of the policy and not digested.
@@ -121,6 +128,14 @@ pub(crate) const DOCUMENT: &[Field] = &[
         "routes",
         list(&Shape::Table(ROUTE)),
         "What each path asks for; the first match decides, and no match is denied. Absent: requests are judged up to their origin.",
+    ),
+    optional(
+        "signatures",
+        Shape::Map {
+            of: &Shape::Table(SIGNATURE),
+            example: "partner",
+        },
+        "How requests are signed, by name; routes ask for one with `require = [\"signature:NAME\"]`.",
     ),
     optional(
         "egress",
@@ -240,7 +255,178 @@ const ROUTE: &[Field] = &[
             of: &REQUIREMENT,
             may_be_empty: true,
         },
-        "What the request must prove beyond host, peer and origin; `[]` asks for nothing.",
+        "What the request must prove beyond host, peer and origin: `signature:NAME`; `[]` asks for nothing.",
+    ),
+    optional(
+        "mode",
+        Shape::Choice(&["enforce", "report"]),
+        "`report` allows what the route's own requirements would deny. Absent: as the document.",
+    ),
+];
+
+const DURATION: Shape = Shape::Text { example: "120s" };
+const SIGNATURE_HEADER: Shape = Shape::Text {
+    example: "x-api-signature",
+};
+
+const SIGNATURE: &[Field] = &[
+    required(
+        "profile",
+        Shape::Choice(&[
+            "http-message-signatures",
+            "host-nonce",
+            "service-scoped",
+            "standard-webhooks",
+        ]),
+        "What is signed and in which headers it stands.",
+    ),
+    defaulting(
+        "algorithm",
+        Shape::Choice(&["hmac-sha256"]),
+        "hmac-sha256",
+        "The algorithm.",
+    ),
+    defaulting(
+        "components",
+        list(&Shape::Text { example: "@method" }),
+        "[\"@method\", \"@authority\", \"@path\", \"@query\", \"content-digest\"]",
+        "http-message-signatures: the components that must be covered (RFC 9421 §2); content-digest where there is a body.",
+    ),
+    defaulting(
+        "parameters",
+        list(&Shape::Choice(&crate::signature::SignatureParameter::NAMES)),
+        "[\"created\", \"expires\", \"nonce\", \"keyid\", \"alg\"]",
+        "http-message-signatures: the parameters that must be there (RFC 9421 §2.3); created and keyid always.",
+    ),
+    optional(
+        "tag",
+        Shape::Text { example: "partner-api" },
+        "http-message-signatures: the tag by which the signature is found; or `label`.",
+    ),
+    optional(
+        "label",
+        Shape::Text { example: "sig1" },
+        "http-message-signatures: the label by which the signature is found; or `tag`.",
+    ),
+    defaulting("max_age", DURATION, "120s", "How old a signature may be: 1s to 24h."),
+    defaulting(
+        "clock_tolerance",
+        Shape::Text { example: "5s" },
+        "5s",
+        "How far in the future it may be made: 0s to 10m.",
+    ),
+    defaulting(
+        "max_body",
+        Shape::Text { example: "1MiB" },
+        "1MiB",
+        "The most bytes of body: 1B to 16GiB. A face holds them until the verdict.",
+    ),
+    defaulting(
+        "replay",
+        Shape::Choice(&["process", "shared"]),
+        "process",
+        "Where used nonces are kept: in the process, or in a store that all processes share.",
+    ),
+    defaulting(
+        "replay_capacity",
+        Shape::Count(1, 10_000_000),
+        "100000",
+        "How many used nonces are kept. A full store refuses.",
+    ),
+    defaulting(
+        "nonce",
+        Shape::Choice(&["unsafe-methods", "mac", "none"]),
+        "unsafe-methods",
+        "service-scoped: for which methods the MAC may be used once: all but GET, HEAD and OPTIONS; all; none.",
+    ),
+    defaulting(
+        "query",
+        Shape::Choice(&["signed", "unsigned"]),
+        "signed",
+        "service-scoped: whether the query is signed.",
+    ),
+    optional(
+        "content_types",
+        list(&Shape::Text {
+            example: "application/json",
+        }),
+        "Media types of bodies; a content encoding is then refused. Absent: any.",
+    ),
+    optional(
+        "headers",
+        Shape::Table(SIGNATURE_HEADERS),
+        "Other names for the profile's headers.",
+    ),
+    required(
+        "keys",
+        list(&Shape::Table(SIGNATURE_KEY)),
+        "The keys, the one to sign with first.",
+    ),
+];
+
+const SIGNATURE_HEADERS: &[Field] = &[
+    optional("signature", SIGNATURE_HEADER, "The signature."),
+    optional("timestamp", Shape::Text { example: "x-timestamp" }, "The time."),
+    optional("nonce", Shape::Text { example: "x-nonce" }, "host-nonce: the nonce."),
+    optional(
+        "service_id",
+        Shape::Text {
+            example: "x-service-id",
+        },
+        "service-scoped: the service id.",
+    ),
+    optional(
+        "id",
+        Shape::Text { example: "webhook-id" },
+        "standard-webhooks: the webhook's id.",
+    ),
+    optional(
+        "key_id",
+        Shape::Text { example: "x-key-id" },
+        "host-nonce, service-scoped: the key id. Absent: the keys of the host are tried.",
+    ),
+];
+
+const SIGNATURE_KEY: &[Field] = &[
+    required("id", Shape::Text { example: "2026-11" }, "The key id."),
+    required(
+        "secret",
+        Shape::Table(SECRET),
+        "Where the secret is: exactly one of `env`, `file` and `name`.",
+    ),
+    optional(
+        "hosts",
+        list(&HOST),
+        "The hosts for which the key signs: exact names and literals. Absent: all.",
+    ),
+    optional(
+        "service_id",
+        Shape::Text { example: "billing" },
+        "service-scoped: the service that the key is for.",
+    ),
+];
+
+const SECRET: &[Field] = &[
+    optional(
+        "env",
+        Shape::Text { example: "PARTNER_KEY" },
+        "The environment variable.",
+    ),
+    optional(
+        "file",
+        Shape::Text { example: "partner.key" },
+        "The path, from the policy's folder.",
+    ),
+    optional(
+        "name",
+        Shape::Text { example: "partner" },
+        "The name by which the caller gives it.",
+    ),
+    defaulting(
+        "encoding",
+        Shape::Choice(&["utf8", "base64", "hex"]),
+        "utf8",
+        "How the value spells the key's bytes. `whsec_` is always base64.",
     ),
 ];
 
@@ -289,7 +475,10 @@ const EGRESS: &[Field] = &[
     ),
     optional(
         "credentials",
-        Shape::Map(&list(&HEADER)),
+        Shape::Map {
+            of: &list(&HEADER),
+            example: "https://auth.example.com",
+        },
         "By origin, the headers that carry a credential to it. To other origins they are refused.",
     ),
     optional(
@@ -401,7 +590,8 @@ fn property(shape: &Shape) -> Value {
             json!({"type": "array", "items": property(of), "minItems": u8::from(!may_be_empty)})
         }
         Shape::Table(fields) => table(fields),
-        Shape::Map(of) => json!({"type": "object", "additionalProperties": property(of), "minProperties": 1}),
+        Shape::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::Map { of, .. } => json!({"type": "object", "additionalProperties": property(of), "minProperties": 1}),
         Shape::OneOrMany(of) => {
             json!({"anyOf": [property(of), {"type": "array", "items": property(of), "minItems": 1}]})
         }

@@ -11,7 +11,7 @@ pub(crate) fn check(document: &Node, report: &mut Report<'_>) {
 }
 
 /// Sections of other versions of this format. What is not enforced is not accepted.
-const LATER_SECTIONS: [&str; 2] = ["signatures", "tokens"];
+const LATER_SECTIONS: [&str; 1] = ["tokens"];
 
 fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Report<'_>) {
     for entry in node.entries() {
@@ -23,7 +23,8 @@ fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Repo
                 let fix = match nearest(&entry.key, fields) {
                     Some(key) => format!("write `{key}`"),
                     None if LATER_SECTIONS.contains(&entry.key.as_str()) => {
-                        "remove it: this version judges host, peer, origin, route and outbound requests".to_owned()
+                        "remove it: this version judges host, peer, origin, route, signature and outbound requests"
+                            .to_owned()
                     }
                     None => format!(
                         "the keys here are {}",
@@ -86,6 +87,14 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
                     .fix(fix);
             }
         }
+        (Shape::Count(least, most), Value::Integer(number)) => {
+            if !(least..=most).contains(&number) {
+                let message = format!("`{number}` is no value of this key");
+                report
+                    .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
+                    .fix(format!("write {least} to {most}"));
+            }
+        }
         (Shape::List { of, may_be_empty: true }, Value::List(items)) => check_items(items, of, path, report),
         (Shape::List { of, .. } | Shape::OneOrMany(of), Value::List(items)) => {
             if items.is_empty() {
@@ -101,7 +110,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             check_items(items, of, path, report);
         }
         (Shape::Table(fields), Value::Table(_)) => check_table(node, fields, path, report),
-        (Shape::Map(of), Value::Table(entries)) => {
+        (Shape::Map { of, .. }, Value::Table(entries)) => {
             if entries.is_empty() {
                 report
                     .error(
@@ -142,9 +151,9 @@ const fn kind(shape: &Shape) -> &'static str {
     match shape {
         Shape::Text { .. } | Shape::Choice(_) | Shape::OneOrMany(_) => "a string",
         Shape::Boolean => "a boolean",
-        Shape::Number(_) => "an integer",
+        Shape::Number(_) | Shape::Count(..) => "an integer",
         Shape::List { .. } => "a list",
-        Shape::Table(_) | Shape::Map(_) | Shape::Request | Shape::Expectation => "a table",
+        Shape::Table(_) | Shape::Map { .. } | Shape::Request | Shape::Expectation => "a table",
     }
 }
 
@@ -167,7 +176,8 @@ fn example(shape: &Shape) -> String {
                 format!("{{ {} }}", keys.join(", "))
             }
         }
-        Shape::Map(of) => format!("{{ \"https://auth.example.com\" = {} }}", example(of)),
+        Shape::Count(least, _) => least.to_string(),
+        Shape::Map { of, example: key } => format!("{{ \"{key}\" = {} }}", example(of)),
         Shape::OneOrMany(of) => example(of),
         Shape::Request => "{ method = \"GET\", target = \"/\", headers = [[\"host\", \"evil.test\"]] }".into(),
         Shape::Expectation => "{ decision = \"deny\" }".into(),

@@ -60,8 +60,12 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads the head. `forwarded` is the header that the policy names, in lower case.
-    pub(crate) fn read(request: &Request<'a>, forwarded: Option<&'static str>) -> Result<Self, Failure<'a>> {
+    /// Reads the head. `forwarded` is the header that the policy names, in lower case; `named` are the others that it names.
+    pub(crate) fn read(
+        request: &Request<'a>,
+        forwarded: Option<&'static str>,
+        named: &NamedHeaders,
+    ) -> Result<Self, Failure<'a>> {
         let has_pseudo_headers = request.version.has_pseudo_headers();
         let is_connect = request.method == b"CONNECT";
         if !is_method(request.method) {
@@ -101,6 +105,7 @@ impl<'a> Head<'a> {
             is_websocket: false,
         };
         let mut once = Once::default();
+        let mut seen = named.none_seen();
         let mut protocol = Occurrences::None;
         let mut requested_method = Occurrences::None;
         let mut upgrades_to_websocket = false;
@@ -116,10 +121,17 @@ impl<'a> Head<'a> {
                 return Err(malformed("the value of header ", name, " has CR, LF or NUL"));
             }
             if spelling == Spelling::Underscore {
-                if folds_to_a_name_that_is_read(name, forwarded) {
+                if folds_to_a_name_that_is_read(name, forwarded) || named.find(name, fold).is_some() {
                     return Err(duplicate("header ", name, " is another spelling of one that is read"));
                 }
                 continue;
+            }
+            if let Some(seen) = named
+                .find(name, |byte| byte.to_ascii_lowercase())
+                .and_then(|index| seen.get_mut(index))
+                && std::mem::replace(seen, true)
+            {
+                return Err(duplicate("header ", name, " occurs twice"));
             }
             match Known::of(name) {
                 None => {}
@@ -237,6 +249,46 @@ pub(crate) fn is_method(method: &[u8]) -> bool {
 /// RFC 9110 §5.6.2.
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+/// Headers that the policy names, beside those that are always read. Each may occur once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamedHeaders {
+    /// In lower case.
+    names: Vec<Box<str>>,
+    /// A bit for each length, up to 63: most names are told apart by that.
+    lengths: u64,
+}
+
+impl NamedHeaders {
+    pub(crate) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut named = Self::default();
+        for name in names {
+            if !named.names.iter().any(|other| **other == *name) {
+                named.names.push(name.into());
+                named.lengths |= Self::bit(name.len());
+            }
+        }
+        named
+    }
+
+    const fn bit(length: usize) -> u64 {
+        if length < 63 { 1 << length } else { 1 << 63 }
+    }
+
+    /// Allocates nothing if the policy names none.
+    fn none_seen(&self) -> Vec<bool> {
+        vec![false; self.names.len()]
+    }
+
+    fn find(&self, name: &[u8], fold: impl Fn(u8) -> u8) -> Option<usize> {
+        if self.lengths & Self::bit(name.len()) == 0 {
+            return None;
+        }
+        self.names.iter().position(|known| {
+            known.len() == name.len() && known.bytes().zip(name).all(|(known, byte)| known == fold(*byte))
+        })
+    }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]

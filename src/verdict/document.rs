@@ -51,10 +51,21 @@ pub struct IdentityDocument {
     pub route: Option<String>,
     /// True for a CORS preflight.
     pub preflight: bool,
-    /// What a signature proved. No policy can ask for one yet.
-    pub signature: Option<Unproved>,
+    /// What a signature proved.
+    pub signature: Option<SignatureIdentityDocument>,
     /// What a token proved. No policy can ask for one yet.
     pub token: Option<Unproved>,
+}
+
+/// The JSON form of a [`SignatureIdentity`](crate::SignatureIdentity).
+#[derive(Clone, Debug, Serialize)]
+pub struct SignatureIdentityDocument {
+    /// The section's name.
+    pub name: String,
+    /// The id of the key that signed.
+    pub key_id: String,
+    /// The nonce, or the id of a webhook; null where the profile has none.
+    pub nonce: Option<String>,
 }
 
 /// A proof that cannot be given yet: this type has no value, so its field is always null.

@@ -18,11 +18,23 @@ pub enum Check {
     Origin,
     /// Is there a route for it?
     Route,
+    /// Is it signed, for this host and this moment, by a key of the policy?
+    Signature,
+    /// Is it used for the first time?
+    Nonce,
 }
 
 impl Check {
     /// Every check, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Request, Self::Host, Self::Peer, Self::Origin, Self::Route];
+    pub const ALL: [Self; 7] = [
+        Self::Request,
+        Self::Host,
+        Self::Peer,
+        Self::Origin,
+        Self::Route,
+        Self::Signature,
+        Self::Nonce,
+    ];
 
     /// The stable name, as in a verdict's `check`.
     #[must_use]
@@ -33,6 +45,8 @@ impl Check {
             Self::Peer => "peer",
             Self::Origin => "origin",
             Self::Route => "route",
+            Self::Signature => "signature",
+            Self::Nonce => "nonce",
         }
     }
 }
@@ -45,6 +59,8 @@ pub enum Reason {
     RequestMalformed,
     /// A header that may occur once occurs twice, or under a second spelling.
     HeaderDuplicate,
+    /// More body than a signature may cover.
+    BodyTooLarge,
     /// No Host (RFC 9112 §3.2), and no `:authority` (RFC 9113 §8.3.1).
     HostMissing,
     /// Not host [":" port] (RFC 9110 §7.2).
@@ -65,13 +81,46 @@ pub enum Reason {
     FetchSiteNotAllowed,
     /// No route matches, or the path's normal forms disagree on which one does.
     RouteNotAllowed,
+    /// No signature of the route's section.
+    SignatureMissing,
+    /// A signature, or a header of its, that is not by the profile's grammar; or a target or body that the profile cannot sign.
+    SignatureMalformed,
+    /// A component that must be signed is not (RFC 9421 §2).
+    SignatureComponentMissing,
+    /// Not `hmac-sha256`.
+    SignatureAlgorithmNotAllowed,
+    /// No key of that id signs for this host.
+    SignatureKeyUnknown,
+    /// The service id is another host's.
+    SignatureServiceMismatch,
+    /// The MAC is not that of the request.
+    SignatureMismatch,
+    /// Older than `max_age`, or past its `expires`.
+    SignatureExpired,
+    /// From the future, beyond `clock_tolerance`.
+    SignatureNotYetValid,
+    /// It would live longer than `max_age`.
+    SignatureWindowTooLong,
+    /// A body that no signed digest covers (RFC 9530).
+    ContentDigestMissing,
+    /// The body is not the one that was digested.
+    ContentDigestMismatch,
+    /// No nonce, and no webhook id.
+    NonceMissing,
+    /// A nonce or webhook id that is not by the profile's grammar.
+    NonceMalformed,
+    /// The nonce was used before.
+    NonceReplayed,
+    /// Whether the nonce was used cannot be told: the store is down, full or younger than the signature.
+    ReplayStoreUnavailable,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 29] = [
         Self::RequestMalformed,
         Self::HeaderDuplicate,
+        Self::BodyTooLarge,
         Self::HostMissing,
         Self::HostMalformed,
         Self::HostDuplicate,
@@ -82,6 +131,22 @@ impl Reason {
         Self::OriginNotAllowed,
         Self::FetchSiteNotAllowed,
         Self::RouteNotAllowed,
+        Self::SignatureMissing,
+        Self::SignatureMalformed,
+        Self::SignatureComponentMissing,
+        Self::SignatureAlgorithmNotAllowed,
+        Self::SignatureKeyUnknown,
+        Self::SignatureServiceMismatch,
+        Self::SignatureMismatch,
+        Self::SignatureExpired,
+        Self::SignatureNotYetValid,
+        Self::SignatureWindowTooLong,
+        Self::ContentDigestMissing,
+        Self::ContentDigestMismatch,
+        Self::NonceMissing,
+        Self::NonceMalformed,
+        Self::NonceReplayed,
+        Self::ReplayStoreUnavailable,
     ];
 
     /// The stable name, as in a verdict's `reason`.
@@ -90,6 +155,7 @@ impl Reason {
         match self {
             Self::RequestMalformed => "request_malformed",
             Self::HeaderDuplicate => "header_duplicate",
+            Self::BodyTooLarge => "body_too_large",
             Self::HostMissing => "host_missing",
             Self::HostMalformed => "host_malformed",
             Self::HostDuplicate => "host_duplicate",
@@ -100,6 +166,22 @@ impl Reason {
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::FetchSiteNotAllowed => "fetch_site_not_allowed",
             Self::RouteNotAllowed => "route_not_allowed",
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureMalformed => "signature_malformed",
+            Self::SignatureComponentMissing => "signature_component_missing",
+            Self::SignatureAlgorithmNotAllowed => "signature_algorithm_not_allowed",
+            Self::SignatureKeyUnknown => "signature_key_unknown",
+            Self::SignatureServiceMismatch => "signature_service_mismatch",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::SignatureExpired => "signature_expired",
+            Self::SignatureNotYetValid => "signature_not_yet_valid",
+            Self::SignatureWindowTooLong => "signature_window_too_long",
+            Self::ContentDigestMissing => "content_digest_missing",
+            Self::ContentDigestMismatch => "content_digest_mismatch",
+            Self::NonceMissing => "nonce_missing",
+            Self::NonceMalformed => "nonce_malformed",
+            Self::NonceReplayed => "nonce_replayed",
+            Self::ReplayStoreUnavailable => "replay_store_unavailable",
         }
     }
 
@@ -109,6 +191,7 @@ impl Reason {
         match self {
             Self::RequestMalformed => 1,
             Self::HeaderDuplicate => 2,
+            Self::BodyTooLarge => 3,
             Self::HostMissing => 10,
             Self::HostMalformed => 11,
             Self::HostDuplicate => 12,
@@ -119,6 +202,22 @@ impl Reason {
             Self::OriginNotAllowed => 31,
             Self::FetchSiteNotAllowed => 32,
             Self::RouteNotAllowed => 40,
+            Self::SignatureMissing => 50,
+            Self::SignatureMalformed => 51,
+            Self::SignatureComponentMissing => 52,
+            Self::SignatureAlgorithmNotAllowed => 53,
+            Self::SignatureKeyUnknown => 54,
+            Self::SignatureServiceMismatch => 55,
+            Self::SignatureMismatch => 56,
+            Self::SignatureExpired => 57,
+            Self::SignatureNotYetValid => 58,
+            Self::SignatureWindowTooLong => 59,
+            Self::ContentDigestMissing => 60,
+            Self::ContentDigestMismatch => 61,
+            Self::NonceMissing => 70,
+            Self::NonceMalformed => 71,
+            Self::NonceReplayed => 72,
+            Self::ReplayStoreUnavailable => 73,
         }
     }
 
@@ -126,7 +225,7 @@ impl Reason {
     #[must_use]
     pub const fn check(self) -> Check {
         match self {
-            Self::RequestMalformed | Self::HeaderDuplicate => Check::Request,
+            Self::RequestMalformed | Self::HeaderDuplicate | Self::BodyTooLarge => Check::Request,
             Self::HostMissing
             | Self::HostMalformed
             | Self::HostDuplicate
@@ -135,34 +234,53 @@ impl Reason {
             Self::PeerNotAllowed => Check::Peer,
             Self::OriginMalformed | Self::OriginNotAllowed | Self::FetchSiteNotAllowed => Check::Origin,
             Self::RouteNotAllowed => Check::Route,
+            Self::SignatureMissing
+            | Self::SignatureMalformed
+            | Self::SignatureComponentMissing
+            | Self::SignatureAlgorithmNotAllowed
+            | Self::SignatureKeyUnknown
+            | Self::SignatureServiceMismatch
+            | Self::SignatureMismatch
+            | Self::SignatureExpired
+            | Self::SignatureNotYetValid
+            | Self::SignatureWindowTooLong
+            | Self::ContentDigestMissing
+            | Self::ContentDigestMismatch => Check::Signature,
+            Self::NonceMissing | Self::NonceMalformed | Self::NonceReplayed | Self::ReplayStoreUnavailable => {
+                Check::Nonce
+            }
         }
     }
 
-    /// What the client may know. The reasons of these checks tell no secret.
+    /// What the client may know. Of a signature that is there it learns nothing but that it does not count.
     #[must_use]
     pub const fn public(self) -> &'static str {
-        self.as_str()
+        match (self, self.check()) {
+            (Self::SignatureMissing, _) => self.as_str(),
+            (Self::ReplayStoreUnavailable, _) => "unavailable",
+            (_, Check::Signature | Check::Nonce) => "signature_invalid",
+            _ => self.as_str(),
+        }
     }
 
-    /// The HTTP status: 400 for what is no request or has no usable host, 421 (RFC 9110 §15.5.20) for a host
-    /// that is not served here, 403 for the rest. `hosts.denied_status` may turn 421 into 403.
+    /// The HTTP status: 400 for what is no request or has no usable host, 413 for too much body, 421 (RFC 9110 §15.5.20) for a host that is not served
+    /// here, 401 where credentials are missing or wrong, 503 where they cannot be judged, 403 for the rest. `hosts.denied_status` may turn 421 into 403.
     #[must_use]
     pub const fn status(self) -> u16 {
-        match self {
-            Self::HostNotAllowed => 421,
-            Self::PeerNotAllowed
-            | Self::OriginMalformed
-            | Self::OriginNotAllowed
-            | Self::FetchSiteNotAllowed
-            | Self::RouteNotAllowed => 403,
-            _ => 400,
+        match (self, self.check()) {
+            (Self::BodyTooLarge, _) => 413,
+            (Self::HostNotAllowed, _) => 421,
+            (Self::ReplayStoreUnavailable, _) => 503,
+            (_, Check::Request | Check::Host) => 400,
+            (_, Check::Peer | Check::Origin | Check::Route) => 403,
+            (_, Check::Signature | Check::Nonce) => 401,
         }
     }
 
     /// True for what report mode denies all the same: check `request` and every 400 of `host`.
     #[must_use]
     pub const fn is_always_enforced(self) -> bool {
-        self.status() == 400
+        matches!(self.status(), 400 | 413)
     }
 }
 

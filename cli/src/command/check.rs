@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hostbound::{LintId, Policy, PolicyDocument};
+use hostbound::{Guard, LintId, Policy, PolicyDocument, Surroundings};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,10 +14,12 @@ use crate::exit::{Exit, Failure};
 use crate::finding::{Finding, Refusal, Source};
 use crate::output::{self, count};
 use crate::policy::{Additions, DEFAULT_FILE, PolicyFile};
+use crate::secrets::SecretsArgs;
 
 /// Look for mistakes and weak choices in policies
 ///
-/// Ends with 0 if there is nothing to say, 1 if there are warnings, 2 if a policy is refused.
+/// Ends with 0 if there is nothing to say, 1 if there are warnings, 2 if a policy is refused. Secrets are looked at only with `--secrets`, which may be
+/// an empty object: the rest is read from where the policy says.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
     /// The policies, in TOML or JSON
@@ -30,6 +32,13 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     additions: Additions,
+
+    #[command(flatten)]
+    secrets: SecretsArgs,
+
+    /// How many processes judge requests by the policy
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    processes: u32,
 
     /// How to print; `json` is one object a line for each policy
     #[arg(long, value_enum, default_value = "human")]
@@ -54,7 +63,11 @@ impl Check {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let mut exit = Exit::Clean;
         for file in &self.files {
-            let checked = self.check(file);
+            let checked = match self.check(file) {
+                Ok(checked) => Ok(checked),
+                Err(Failure::Policy(refusal)) => Err(refusal),
+                Err(failure) => return Err(failure),
+            };
             exit = exit.max(match &checked {
                 Ok(checked) if checked.warnings.is_empty() => Exit::Clean,
                 Ok(_) => Exit::Findings,
@@ -71,11 +84,20 @@ impl Check {
         Ok(exit)
     }
 
-    fn check(&self, path: &Path) -> Result<Checked, Refusal> {
+    fn check(&self, path: &Path) -> Result<Checked, Failure> {
         let file = PolicyFile::read(path)?;
         let document = file.document(&self.additions)?;
         let policy = file.compile(&document)?;
-        let lints = document.lint(&is_public_suffix);
+        let mut lints = document.lint(Surroundings {
+            is_public_suffix: &is_public_suffix,
+            has_several_processes: self.processes > 1,
+        });
+        if self.secrets.is_given() {
+            let secrets = self.secrets.read(&policy, path)?;
+            lints.extend(policy.lint_secrets(&secrets));
+            Guard::with_secrets(policy.clone(), &secrets)
+                .map_err(|errors| Refusal::of_policy(&errors, document.text()))?;
+        }
         let is_allowed = |name| self.allowed.iter().any(|allowed| allowed == name);
         let kept = lints.iter().filter(|lint| !is_allowed(lint.id().as_str()));
         let warnings: Vec<_> = kept.map(Finding::from).collect();
@@ -125,21 +147,26 @@ struct Report<'a> {
     errors: &'a [Finding],
     warnings: &'a [Finding],
     allowed: usize,
+    /// Signed requests a second that each section's replay store carries.
+    replay: Vec<Sustained<'a>>,
 }
 
 fn to_json(file: String, checked: &Result<Checked, Refusal>) -> Result<String, serde_json::Error> {
     serde_json::to_string(&match checked {
-        Ok(Checked {
-            policy,
-            warnings,
-            allowed,
-            ..
-        }) => Report {
+        Ok(
+            checked @ Checked {
+                policy,
+                warnings,
+                allowed,
+                ..
+            },
+        ) => Report {
             file,
             policy: Some(policy.digest()),
             errors: &[],
             warnings,
             allowed: *allowed,
+            replay: checked.sustained(),
         },
         Err(refusal) => Report {
             file,
@@ -147,11 +174,26 @@ fn to_json(file: String, checked: &Result<Checked, Refusal>) -> Result<String, s
             errors: refusal.findings(),
             warnings: &[],
             allowed: 0,
+            replay: Vec::new(),
         },
     })
 }
 
+/// What the replay store of a section carries for ever, if its keys sign alike.
+#[derive(Serialize)]
+struct Sustained<'a> {
+    section: &'a str,
+    per_second: u64,
+}
+
 impl Checked {
+    fn sustained(&self) -> Vec<Sustained<'_>> {
+        let rates = self.policy.replay_rates();
+        rates
+            .map(|(section, per_second)| Sustained { section, per_second })
+            .collect()
+    }
+
     fn summary(&self) -> String {
         let mut words = vec![match self.warnings.len() {
             0 => "ok".to_owned(),
@@ -169,6 +211,9 @@ impl Checked {
             words.push(count(routes, "route"));
         }
         words.push(count(self.policy.cases().len(), "case"));
+        for Sustained { section, per_second } in &self.sustained() {
+            words.push(format!("{section} carries {per_second} signed requests a second"));
+        }
         words.join(", ")
     }
 }

@@ -1,21 +1,29 @@
 //! `hostbound decide`: one request a line in, one verdict a line out, in order and in constant memory.
 
 use clap::Args;
-use hostbound::{Decision, RequestDocument, VerdictDocument};
+use hostbound::{Decision, MemoryReplay, RequestDocument, Timestamp, VerdictDocument};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::printable;
+use crate::secrets::SecretsArgs;
 use crate::stream::{JudgedLine, StreamArgs};
 
 /// Judge requests, one JSON a line
 ///
 /// Writes one verdict a line, in order. A line that is no request gets a verdict too (deny, 400, request_malformed), so that the lines of output and
-/// input correspond; blank lines are passed over. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
+/// input correspond; blank lines are passed over. Nonces are used up within the run. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
 #[derive(Args, Debug)]
 pub(crate) struct Decide {
     #[command(flatten)]
     stream: StreamArgs,
+
+    #[command(flatten)]
+    secrets: SecretsArgs,
+
+    /// Since when the run's replay store has kept every claim, in Unix seconds: signatures from before are refused
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    epoch: u64,
 }
 
 impl Decide {
@@ -24,8 +32,11 @@ impl Decide {
     }
 
     pub(super) fn run(&self) -> Result<Exit, Failure> {
-        self.stream
-            .run(|guard, line| Ok(guard.decide(&RequestDocument::from_json(line)?)))
+        let guard = self.stream.policy.guard_with(&self.secrets)?;
+        let mut replay = MemoryReplay::new(Timestamp(self.epoch));
+        self.stream.run(&guard, |line| {
+            Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay))
+        })
     }
 }
 
@@ -58,6 +69,9 @@ pub(super) fn summary(verdict: &VerdictDocument) -> String {
         }
         if let Some(route) = &identity.route {
             words.push_str(&format!(" route {}", printable(route, 100)));
+        }
+        if let Some(signature) = &identity.signature {
+            words.push_str(&format!(" signed by {} {}", signature.name, signature.key_id));
         }
         if identity.preflight {
             words.push_str(" preflight");

@@ -25,8 +25,9 @@ impl Egress {
     }
 
     pub(super) fn run(&self) -> Result<Exit, Failure> {
+        let guard = self.stream.policy.guard()?;
         self.stream
-            .run(|guard, line| Ok(guard.judge_egress(&EgressDocument::from_json(line)?)))
+            .run(&guard, |line| Ok(guard.judge_egress(&EgressDocument::from_json(line)?)))
     }
 }
 

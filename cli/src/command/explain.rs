@@ -1,18 +1,22 @@
 //! `hostbound explain`: what every check finds in one request, and where the policy says so.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hostbound::{Check, Decision, Explanation, Outcome, RequestDocument, Step};
+use hostbound::{
+    Check, Decision, Explanation, Guard, MemoryReplay, NeedsBody, Outcome, RequestDocument, Step, Timestamp,
+};
 
 use super::decide::summary;
 use crate::args::Format;
+use crate::clock;
 use crate::color::{BAD, FAINT, GOOD};
 use crate::exit::{Exit, Failure};
 use crate::input::Input;
 use crate::output::{self, printable};
 use crate::policy::PolicyArgs;
+use crate::secrets::SecretsArgs;
 use crate::shorthand::Shorthand;
 
 /// Show what every check finds in one request
@@ -32,8 +36,23 @@ pub(crate) struct Explain {
     #[command(flatten)]
     shorthand: Shorthand,
 
+    /// The address of the transport connection, or `unix` [default: not known]
+    #[arg(long, value_name = "ADDRESS")]
+    peer: Option<String>,
+
+    /// A file with the body; `-` is standard input [default: no body]
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+
+    /// When the request is judged, in Unix seconds [default: as the request says, else the clock]
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<u64>,
+
     #[command(flatten)]
     policy: PolicyArgs,
+
+    #[command(flatten)]
+    secrets: SecretsArgs,
 
     /// How to print
     #[arg(long, value_enum, default_value = "human")]
@@ -50,13 +69,13 @@ impl Explain {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         // Before the policy is read: what cannot be asked needs no answer.
         let request = self.request()?;
-        let guard = self.policy.guard()?;
-        let explanation = guard.explain(&request);
+        let guard = self.policy.guard_with(&self.secrets)?;
+        let explanation = self.explain(&guard, &request)?;
         match self.format {
             Format::Json => serde_json::to_string(&explanation)
                 .map_err(io::Error::from)
                 .and_then(|json| output::line(&json)),
-            Format::Human => print(&explanation),
+            Format::Human => print(&explanation, guard.policy().signatures().next().is_some()),
         }
         .map_err(Failure::Output)?;
         self.hint(&explanation);
@@ -66,18 +85,46 @@ impl Explain {
         })
     }
 
+    /// A body in a file is read only if it is asked for, and never held as a whole.
+    fn explain(&self, guard: &Guard, document: &RequestDocument) -> Result<Explanation, Failure> {
+        let headers = document.headers();
+        let request = document.request(&headers);
+        let now = match self.now.map(Timestamp).or(document.now()) {
+            Some(now) => now,
+            None => clock::now()?,
+        };
+        let mut read = Ok(());
+        let feed = |needs: &mut NeedsBody<'_>| match &self.body {
+            None => needs.update(document.body()),
+            Some(path) => {
+                read = Input::open(Some(path)).and_then(|input| {
+                    input.read_chunks(|chunk| {
+                        needs.update(chunk);
+                        !needs.is_over_limit()
+                    })
+                });
+            }
+        };
+        let replay = MemoryReplay::new(Timestamp(0));
+        let explanation = guard.explain_request(&request, document.id.as_deref(), Some(now), feed, &replay);
+        read.map(|()| explanation)
+    }
+
     fn request(&self) -> Result<RequestDocument, Failure> {
         if let (Some(method), Some(url)) = (&self.first, &self.url) {
-            return self.shorthand.request(method, url).map_err(Failure::Usage);
+            return self
+                .shorthand
+                .request(method, url, self.peer.as_deref())
+                .map_err(Failure::Usage);
         }
         if let Some(url) = self.first.as_ref().filter(|word| word.contains("://")) {
             return Err(Failure::Usage(format!(
                 "a method goes before the URL: hostbound explain GET {url}"
             )));
         }
-        if self.shorthand.is_given() {
+        if self.shorthand.is_given() || self.peer.is_some() || self.body.is_some() {
             return Err(Failure::Usage(
-                "-H, --peer, --scheme and --http go with a method and a URL".into(),
+                "-H, --peer, --scheme, --http and --body go with a method and a URL".into(),
             ));
         }
         let path = self.first.as_deref().map(Path::new);
@@ -88,15 +135,19 @@ impl Explain {
     /// The one thing that is easily forgotten.
     fn hint(&self, explanation: &Explanation) {
         let is_failed_peer = |step: &Step| step.check == Check::Peer && step.outcome == Outcome::Fail;
-        if self.url.is_some() && !self.shorthand.has_peer() && explanation.steps.iter().any(is_failed_peer) {
+        if self.url.is_some() && self.peer.is_none() && explanation.steps.iter().any(is_failed_peer) {
             output::say("help: the policy judges the peer; say who connects with --peer ADDRESS");
         }
     }
 }
 
-fn print(explanation: &Explanation) -> io::Result<()> {
+/// Checks of credentials are left out where the policy never asks for any.
+fn print(explanation: &Explanation, has_credentials: bool) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    for step in &explanation.steps {
+    let is_shown = |step: &&Step| has_credentials || !matches!(step.check, Check::Signature | Check::Nonce);
+    let steps: Vec<_> = explanation.steps.iter().filter(is_shown).collect();
+    let width = steps.iter().map(|step| step.check.as_str().len()).max().unwrap_or(0) + 2;
+    for step in steps {
         let (word, style) = match step.outcome {
             Outcome::Pass => ("pass", GOOD),
             Outcome::Fail => ("FAIL", BAD),
@@ -106,7 +157,7 @@ fn print(explanation: &Explanation) -> io::Result<()> {
         let note = printable(&step.note, 500);
         writeln!(
             out,
-            "{style}{word}{style:#}  {:<8} {reason}{note}{}",
+            "{style}{word}{style:#}  {:<width$}{reason}{note}{}",
             step.check.as_str(),
             place(step)
         )?;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hostbound::{Case, CaseMismatch, Guard, VerdictDocument};
+use hostbound::{Case, CaseMismatch, MemoryReplay, Timestamp, VerdictDocument};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::color::{BAD, GOOD};
 use crate::exit::{Exit, Failure};
 use crate::output::{count, printable, say};
 use crate::policy::{Additions, DEFAULT_FILE, PolicyFile};
+use crate::secrets::SecretsArgs;
 
 /// Run the `[[cases]]` of policies
 ///
@@ -25,6 +26,9 @@ pub(crate) struct Test {
 
     #[command(flatten)]
     additions: Additions,
+
+    #[command(flatten)]
+    secrets: SecretsArgs,
 
     /// How to print; `json` is one object a line for each case
     #[arg(long, value_enum, default_value = "human")]
@@ -55,7 +59,10 @@ impl Test {
 
     fn test(&self, path: &Path) -> Result<Exit, Failure> {
         let file = PolicyFile::read(path)?;
-        let guard = Guard::new(file.compile(&file.document(&self.additions)?)?);
+        let document = file.document(&self.additions)?;
+        let guard = self.secrets.guard(file.compile(&document)?, path, document.text())?;
+        // Of the whole policy, as of a service: a case can replay an earlier one.
+        let mut replay = MemoryReplay::new(Timestamp(0));
         let cases = guard.policy().cases();
         if cases.is_empty() {
             say(&format!(
@@ -67,7 +74,7 @@ impl Test {
         let mut failed = 0;
         let mut out = anstream::stdout().lock();
         for case in cases {
-            let verdict = guard.decide(case.request());
+            let verdict = guard.decide(case.request(), &mut replay);
             let mismatches = case.mismatches(&verdict);
             failed += usize::from(!mismatches.is_empty());
             let tried = Tried {

@@ -187,7 +187,7 @@ fn json_has_everything() {
         .collect();
     assert_eq!(
         lines[0],
-        json!({"file": "ok.toml", "policy": digest(LOCAL), "errors": [], "warnings": [], "allowed": 0})
+        json!({"file": "ok.toml", "policy": digest(LOCAL), "errors": [], "warnings": [], "allowed": 0, "replay": []})
     );
     assert_eq!(lines[1]["warnings"][0]["code"], "host-public-suffix");
     assert_eq!(lines[1]["warnings"][1]["path"], "origins.check");

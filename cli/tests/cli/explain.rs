@@ -150,7 +150,8 @@ fn the_trace_in_json_is_the_engines() {
     let ran = explain(&["request.json", "--format", "json"], "");
     let policy = hostbound::Policy::from_toml(LOCAL, "hostbound.toml").unwrap();
     let document = hostbound::RequestDocument::from_json(request("x", "localhost").as_bytes()).unwrap();
-    let explanation = hostbound::Guard::new(policy).explain(&document);
+    let explanation =
+        hostbound::Guard::new(policy).explain(&document, &hostbound::MemoryReplay::new(hostbound::Timestamp(0)));
     assert_eq!(
         ran.stdout,
         format!("{}\n", serde_json::to_string(&explanation).unwrap())

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Compiler;
 use super::lists::HostList;
+use super::signatures::Requirements;
 use crate::authority::Port;
 use crate::host::HostPattern;
 use crate::policy::Hosts;
@@ -11,15 +12,22 @@ use crate::policy::diagnostic::ErrorCode;
 use crate::policy::shape::shortened;
 use crate::route::{Methods, PathPattern, Route, Routes, Selector, Shadows};
 use crate::tree::{Node, Path};
+use crate::verdict::Mode;
 
 impl Compiler<'_, '_> {
-    pub(super) fn routes(&mut self, list: &Node, path: &Path<'_>, allowed: &HostList) -> Routes {
+    pub(super) fn routes(
+        &mut self,
+        list: &Node,
+        path: &Path<'_>,
+        allowed: &HostList,
+        requirements: &Requirements<'_>,
+    ) -> Routes {
         let mut routes = Vec::new();
         let mut names = HashMap::new();
         let mut shadows = Shadows::default();
         for (index, entry) in list.items().iter().enumerate() {
             let path = path.index(index);
-            let Some(route) = self.route(entry, &path, allowed) else {
+            let Some(route) = self.route(entry, &path, allowed, requirements) else {
                 continue;
             };
             let mut error = |code, key: &str, message, fix: &str| {
@@ -50,7 +58,13 @@ impl Compiler<'_, '_> {
         Routes::new(routes)
     }
 
-    fn route(&mut self, entry: &Node, path: &Path<'_>, allowed: &HostList) -> Option<CompiledRoute> {
+    fn route(
+        &mut self,
+        entry: &Node,
+        path: &Path<'_>,
+        allowed: &HostList,
+        requirements: &Requirements<'_>,
+    ) -> Option<CompiledRoute> {
         let text = entry.get("path")?;
         let pattern = match PathPattern::parse(text.as_str()?) {
             Ok(pattern) => pattern,
@@ -86,22 +100,19 @@ impl Compiler<'_, '_> {
             Some(list) => Methods::Listed(self.methods(list, &path.key("methods"))),
             None => Methods::Every,
         };
-        if let Some(requirements) = entry.get("require") {
-            let path = path.key("require");
-            for (index, item) in requirements.items().iter().enumerate() {
-                let message = format!(
-                    "`{}` names a section that this policy does not have",
-                    shortened(&item.offending())
-                );
-                self.report
-                    .error(
-                        ErrorCode::ReferenceUnknown,
-                        &path.index(index),
-                        item.span.clone(),
-                        message,
-                    )
-                    .fix("write `[]`: this version judges host, peer and origin, no signatures or tokens".into());
-            }
+        let signature = entry
+            .get("require")
+            .and_then(|list| self.required_signature(list, &path.key("require"), requirements));
+        let mode = entry.get("mode");
+        if let (Some(node), true) = (mode, entry.get("require").is_some_and(|list| list.items().is_empty())) {
+            self.report
+                .error(
+                    ErrorCode::EntryNeverMatches,
+                    &path.key("mode"),
+                    node.span.clone(),
+                    "`mode` has no effect on a route that requires nothing".into(),
+                )
+                .fix("remove it, or list what the route requires".into());
         }
         let name = entry.get("name").unwrap_or(text).as_str()?.to_owned();
         let (set, host_patterns) = hosts.map_or((None, Vec::new()), |hosts| (Some(hosts.set), hosts.patterns));
@@ -110,6 +121,11 @@ impl Compiler<'_, '_> {
             path: pattern,
             methods,
             hosts: set,
+            signature,
+            mode: mode.and_then(Node::as_str).map(|mode| match mode {
+                "report" => Mode::Report,
+                _ => Mode::Enforce,
+            }),
         };
         Some(CompiledRoute { route, host_patterns })
     }
@@ -125,8 +141,25 @@ impl Compiler<'_, '_> {
                 authority: None,
                 default_port: Port::HTTP,
             };
-            if let Err(failure) = routes.judge(&exempt.path, selector) {
-                let message = format!("the exemption can never matter: {}", failure.detail());
+            let trouble = match routes.judge(&exempt.path, selector) {
+                Err(failure) => Some((
+                    format!("the exemption can never matter: {}", failure.detail()),
+                    "add a route for the path, without `hosts`",
+                )),
+                Ok(index) => routes
+                    .get(index)
+                    .filter(|route| route.signature.is_some())
+                    .map(|route| {
+                        (
+                            format!(
+                                "the exemption can never matter: the route `{}` requires a signature",
+                                shortened(&route.name)
+                            ),
+                            "add a route for the path before that one, with `require = []`",
+                        )
+                    }),
+            };
+            if let Some((message, fix)) = trouble {
                 self.report
                     .error(
                         ErrorCode::EntryNeverMatches,
@@ -134,7 +167,7 @@ impl Compiler<'_, '_> {
                         entry.span.clone(),
                         message,
                     )
-                    .fix("add a route for the path, without `hosts`".into());
+                    .fix(fix.into());
             }
         }
     }

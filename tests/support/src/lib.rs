@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::Policy;
+use hostbound::{Guard, MemoryReplay, Policy, RequestDocument, Secrets, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// One file.
@@ -16,6 +16,18 @@ pub struct File {
 }
 
 impl File {
+    /// The guard of a case, and the replay store as the cases before it left it.
+    pub fn stage(&self, case: &Case) -> (Guard, MemoryReplay) {
+        let guard = case.guard();
+        let mut replay = MemoryReplay::new(Timestamp(case.epoch));
+        for id in &case.before {
+            let before = self.cases.iter().find(|other| other.id == *id);
+            let before = before.unwrap_or_else(|| panic!("{}: {id} is no case", case.id));
+            let _ = guard.decide(&before.document(), &mut replay);
+        }
+        (guard, replay)
+    }
+
     /// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
     pub fn assert_twins(&self) {
         let by_id: BTreeMap<_, _> = self.cases.iter().map(|case| (case.id.as_str(), case)).collect();
@@ -35,7 +47,10 @@ impl File {
                 .flat_map(|case| case.request.as_object().unwrap().keys())
                 .filter(|field| case.request.get(field) != twin.request.get(field) && *field != "id")
                 .collect();
-            let differences = fields.len() + usize::from(case.policy != twin.policy);
+            let differences = fields.len()
+                + usize::from(case.policy != twin.policy)
+                + usize::from(case.before != twin.before)
+                + usize::from(case.epoch != twin.epoch);
             assert_eq!(differences, 1, "{} and {} differ in {fields:?}", case.id, twin.id);
         }
     }
@@ -51,9 +66,40 @@ pub struct Case {
     pub want: Value,
     /// The nearest allowed case.
     pub twin: Option<String>,
+    /// The cases whose requests are judged first, with the same guard and replay store.
+    pub before: Vec<String>,
+    /// Of the replay store.
+    pub epoch: u64,
+    /// The file's secrets, by the name of the variable or of the secret.
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Case {
+    /// The case's request.
+    pub fn document(&self) -> RequestDocument {
+        RequestDocument::from_json(self.request.to_string().as_bytes())
+            .unwrap_or_else(|error| panic!("{}: {error}", self.id))
+    }
+
+    /// A guard for the case's policy, with the secrets that it names.
+    pub fn guard(&self) -> Guard {
+        let policy = self.policy();
+        let mut secrets = Secrets::new();
+        for (name, value) in &self.secrets {
+            secrets.insert_named(policy.secrets(), name, value);
+        }
+        Guard::with_secrets(policy, &secrets).unwrap_or_else(|error| panic!("{}: {error}", self.id))
+    }
+
+    /// The secrets that the case's policy refers to.
+    pub fn own_secrets(&self) -> BTreeMap<&str, &str> {
+        let policy = self.policy();
+        let mut unused = Secrets::new();
+        let is_own = |(name, value): &(&String, &String)| unused.insert_named(policy.secrets(), name, value);
+        let own = self.secrets.iter().filter(is_own);
+        own.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     /// The case's policy, compiled.
     pub fn policy(&self) -> Policy {
         Policy::from_json(&self.policy.to_string(), "vector").unwrap_or_else(|error| panic!("{}: {error}", self.id))
@@ -67,7 +113,16 @@ impl Case {
 
 /// The files of requests and verdicts, in the order of their names.
 pub fn load() -> Vec<File> {
-    let names = ["authority", "guard", "host", "origin", "peer", "request", "route"];
+    let names = [
+        "authority",
+        "guard",
+        "host",
+        "origin",
+        "peer",
+        "request",
+        "route",
+        "signature",
+    ];
     names
         .into_iter()
         .map(|name| load_one(name, "hostbound-vectors-1"))
@@ -88,6 +143,7 @@ fn load_one(name: &str, schema: &str) -> File {
     let file: Map<String, Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(file["schema"], schema);
     let policies = file["policies"].as_object().unwrap();
+    let secrets = file.get("secrets").map(strings).unwrap_or_default();
     let cases = file["cases"].as_array().unwrap().iter().map(|case| {
         let text = |key: &str| case[key].as_str().map(str::to_owned);
         let policy = match &case["policy"] {
@@ -107,6 +163,14 @@ fn load_one(name: &str, schema: &str) -> File {
             request: expand(&case["request"]),
             want: expand(&case["want"]),
             twin: text("twin"),
+            before: case["before"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|id| id.as_str().unwrap().to_owned())
+                .collect(),
+            epoch: case["epoch"].as_u64().unwrap_or(0),
+            secrets: secrets.clone(),
         }
     });
     File {
@@ -114,6 +178,13 @@ fn load_one(name: &str, schema: &str) -> File {
         notes: file["notes"].as_object().unwrap().clone().into_iter().collect(),
         cases: cases.collect(),
     }
+}
+
+fn strings(object: &Value) -> BTreeMap<String, String> {
+    let entries = object.as_object().unwrap().iter();
+    entries
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()))
+        .collect()
 }
 
 /// Writes out `{"repeat": [text, count]}`, `{"concat": [part, …]}` and, in a list of headers, `{"repeat_header": [name, value, count]}`.

@@ -1,0 +1,151 @@
+//! Keys: from the secrets that a face has read to what verifies and signs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ring::{digest, hmac};
+
+use super::{Guard, Trial};
+use crate::policy::{ErrorCode, Policy, PolicyError, PolicyErrors};
+use crate::request::Request;
+use crate::secret::{SecretError, SecretReference, Secrets};
+use crate::signature::{KeyBounds, KeyRing, SignError, SignOptions, SignatureKey, Signing, ToSign};
+use crate::verdict::Check;
+
+impl Guard {
+    /// A guard for a policy, with the secrets that it names.
+    ///
+    /// # Errors
+    /// Every secret that is missing or cannot be a key, and one value in two places. Nothing is said of the values.
+    pub fn with_secrets(policy: impl Into<Arc<Policy>>, secrets: &Secrets) -> Result<Self, PolicyErrors> {
+        let policy = policy.into();
+        let mut errors = Vec::new();
+        // By their digests: values stay where they are wiped.
+        let mut earlier = HashMap::new();
+        let mut sections = Vec::new();
+        for section in &policy.signatures {
+            let bounds = KeyBounds::of(section.scheme.profile());
+            let mut keys = Vec::new();
+            for key in &section.keys {
+                match secrets.key(&key.secret, bounds) {
+                    Ok(bytes) => {
+                        keys.push(hmac::Key::new(hmac::HMAC_SHA256, &bytes));
+                        let value = digest::digest(&digest::SHA256, &bytes);
+                        if let Some(other) = earlier.insert(value.as_ref().to_vec(), &key.secret.reference) {
+                            errors.push(duplicate(&policy, key, other));
+                        }
+                    }
+                    Err(error) => errors.push(refusal(&policy, key, error)),
+                }
+            }
+            sections.push(keys);
+        }
+        if errors.is_empty() {
+            Ok(Self {
+                policy,
+                keys: KeyRing::new(sections),
+            })
+        } else {
+            let file = policy.provenance.file.clone();
+            Err(PolicyErrors { file, errors })
+        }
+    }
+
+    /// Begins to sign a request as it will be sent, by a `signatures` section. Its Host must be one that the policy allows.
+    ///
+    /// # Errors
+    /// [`SignError`]
+    pub fn sign<'a>(
+        &'a self,
+        section: &str,
+        request: &Request<'a>,
+        options: &SignOptions<'a>,
+    ) -> Result<Signing<'a>, SignError> {
+        let mut sections = self.policy.signatures.iter().enumerate();
+        let (index, section) = sections
+            .find(|(_, other)| other.name == section)
+            .ok_or(SignError::SectionUnknown)?;
+        let mut trial = Trial::new(self, request, None);
+        for check in [Check::Request, Check::Host] {
+            trial.run(check).map_err(|_| SignError::Host)?;
+        }
+        let host = trial.identity.host.ok_or(SignError::Host)?;
+        let mut keys = section.keys.iter().zip(self.keys.of(index));
+        let is_wanted = |key: &SignatureKey| options.key_id.is_none_or(|id| key.id == id);
+        let (key, loaded) = keys
+            .find(|(key, _)| is_wanted(key) && key.admits(host.authority, host.scheme.default_port()))
+            .ok_or(if self.keys.of(index).is_empty() {
+                SignError::SecretMissing
+            } else {
+                SignError::KeyUnknown
+            })?;
+        let what = ToSign {
+            section,
+            key,
+            loaded,
+            request: *request,
+            host: host.to_string(),
+            scheme: host.scheme.as_str(),
+        };
+        Signing::new(what, options)
+    }
+}
+
+fn duplicate(policy: &Policy, key: &SignatureKey, earlier: &SecretReference) -> PolicyError {
+    let message = format!("{} has the value of {earlier}", key.secret.reference);
+    error(
+        policy,
+        key,
+        ErrorCode::SecretDuplicate,
+        message,
+        "give each key a secret of its own",
+    )
+}
+
+fn refusal(policy: &Policy, key: &SignatureKey, why: SecretError) -> PolicyError {
+    let reference = &key.secret.reference;
+    let (code, what, fix) = match why {
+        SecretError::Missing => (
+            ErrorCode::SecretMissing,
+            "is not given".to_owned(),
+            match reference {
+                SecretReference::Env(name) => format!("set the environment variable `{name}`"),
+                SecretReference::File(_) => "write the file".to_owned(),
+                SecretReference::Name(name) => format!("give a value for `{name}`"),
+            },
+        ),
+        SecretError::LineEnd => (
+            ErrorCode::SecretMalformed,
+            "ends in a line feed or carriage return".to_owned(),
+            "write it without, as `printf %s` does".to_owned(),
+        ),
+        SecretError::Encoding(encoding) => (
+            ErrorCode::SecretMalformed,
+            format!("is not {encoding}"),
+            "correct the value, or `encoding`".to_owned(),
+        ),
+        SecretError::Short(least) => (
+            ErrorCode::SecretShort,
+            format!("has less than {least} bytes"),
+            "make one, as `openssl rand -hex 32` does".to_owned(),
+        ),
+        SecretError::Long(most) => (
+            ErrorCode::SecretLong,
+            format!("has more than {most} bytes"),
+            format!("use one of 32 to {most} bytes"),
+        ),
+    };
+    error(policy, key, code, format!("{reference} {what}"), &fix)
+}
+
+fn error(policy: &Policy, key: &SignatureKey, code: ErrorCode, message: String, fix: &str) -> PolicyError {
+    let path = key.secret.path.clone();
+    PolicyError {
+        code,
+        position: policy.provenance.positions.get(&path).copied(),
+        path,
+        message,
+        fix: Some(fix.to_owned()),
+        span: 0..0,
+    }
+}

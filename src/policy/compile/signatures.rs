@@ -1,0 +1,679 @@
+//! The `signatures` sections.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Compiler;
+use super::lists::HostList;
+use crate::host::{HostPattern, HostSet};
+use crate::policy::diagnostic::ErrorCode;
+use crate::policy::measure;
+use crate::policy::shape::{listed, shortened};
+use crate::request::is_token_byte;
+use crate::secret::{Encoding, Secret, SecretReference};
+use crate::signature::grammar::{is_key_id, is_service_id, is_word};
+use crate::signature::{
+    HeaderNames, ListedComponent, MAX_TRIED_KEYS, MacNonce, MessageRules, Profile, RuleNames, SchemeRules, Selector,
+    SignatureKey, SignatureParameter, SignatureSection,
+};
+use crate::tree::{Entry, Node, Path};
+
+/// The keys that only some profiles have.
+const OWN_KEYS: [(&str, &[Profile]); 7] = [
+    ("components", &[Profile::HttpMessageSignatures]),
+    ("parameters", &[Profile::HttpMessageSignatures]),
+    ("tag", &[Profile::HttpMessageSignatures]),
+    ("label", &[Profile::HttpMessageSignatures]),
+    ("nonce", &[Profile::ServiceScoped]),
+    ("query", &[Profile::ServiceScoped]),
+    ("service_id", &[Profile::ServiceScoped]),
+];
+
+/// The header roles of each profile, with their default names.
+const fn header_roles(profile: Profile) -> &'static [(&'static str, Option<&'static str>)] {
+    match profile {
+        Profile::HttpMessageSignatures => &[],
+        Profile::HostNonce => &[
+            ("signature", Some("x-api-signature")),
+            ("timestamp", Some("x-timestamp")),
+            ("nonce", Some("x-nonce")),
+            ("key_id", None),
+        ],
+        Profile::ServiceScoped => &[
+            ("signature", Some("x-signature")),
+            ("timestamp", Some("x-timestamp")),
+            ("service_id", Some("x-service-id")),
+            ("key_id", None),
+        ],
+        Profile::StandardWebhooks => &[
+            ("signature", Some("webhook-signature")),
+            ("timestamp", Some("webhook-timestamp")),
+            ("id", Some("webhook-id")),
+        ],
+    }
+}
+
+/// What routes can require, and what they do.
+pub(super) struct Requirements<'n> {
+    /// In the policy's order.
+    signatures: Vec<&'n str>,
+    /// Every entry of every route's `require`.
+    listed: HashSet<&'n str>,
+}
+
+impl<'n> Requirements<'n> {
+    pub(super) fn of(document: &'n Node) -> Self {
+        let sections = document.get("signatures").map_or(&[][..], Node::entries);
+        let routes = document.get("routes").map_or(&[][..], Node::items);
+        let lists = routes.iter().filter_map(|route| route.get("require"));
+        Self {
+            signatures: sections.iter().map(|entry| entry.key.as_str()).collect(),
+            listed: lists.flat_map(Node::items).filter_map(Node::as_str).collect(),
+        }
+    }
+
+    fn signature(&self, requirement: &str) -> Option<usize> {
+        let name = requirement.strip_prefix("signature:")?;
+        self.signatures.iter().position(|section| *section == name)
+    }
+}
+
+impl Compiler<'_, '_> {
+    /// The index of the signature that a route requires.
+    pub(super) fn required_signature(
+        &mut self,
+        list: &Node,
+        list_path: &Path<'_>,
+        requirements: &Requirements<'_>,
+    ) -> Option<usize> {
+        let mut found = Vec::new();
+        for (index, item) in list.items().iter().enumerate() {
+            let path = list_path.index(index);
+            match item.as_str().and_then(|text| requirements.signature(text)) {
+                Some(section) if found.contains(&section) => self.covered(item, &path, "an earlier entry of this list"),
+                Some(section) => found.push(section),
+                None => {
+                    let message = format!(
+                        "`{}` names a section that this policy does not have",
+                        shortened(&item.offending())
+                    );
+                    let fix = match requirements.signatures.as_slice() {
+                        [] => "add the section, or write `[]`: this version judges host, peer, origin and signature, no tokens".to_owned(),
+                        names => format!(
+                            "write {}",
+                            listed("or", names.iter().map(|name| format!("signature:{name}")).collect::<Vec<_>>().iter().map(String::as_str))
+                        ),
+                    };
+                    self.report
+                        .error(ErrorCode::ReferenceUnknown, &path, item.span.clone(), message)
+                        .fix(fix);
+                }
+            }
+        }
+        if found.len() > 1 {
+            self.report
+                .error(
+                    ErrorCode::ValueUnknown,
+                    list_path,
+                    list.span.clone(),
+                    "a route can require one signature".into(),
+                )
+                .fix("keep one of them".into());
+        }
+        found.first().copied()
+    }
+
+    /// A section that no route requires says nothing.
+    pub(super) fn unrequired_signatures(&mut self, document: &Node, requirements: &Requirements<'_>) {
+        let root = Path::ROOT;
+        let path = root.key("signatures");
+        for entry in document.get("signatures").map_or(&[][..], Node::entries) {
+            let requirement = format!("signature:{}", entry.key);
+            if !requirements.listed.contains(requirement.as_str()) {
+                let message = format!("no route requires `{}`", shortened(&requirement));
+                self.report
+                    .error(
+                        ErrorCode::EntryNeverMatches,
+                        &path.key(&entry.key),
+                        entry.node.span.clone(),
+                        message,
+                    )
+                    .fix(format!(
+                        "add it to the `require` of a route: `[\"{}\"]`",
+                        shortened(&requirement)
+                    ));
+            }
+        }
+    }
+
+    pub(super) fn signatures(&mut self, section: &Node, path: &Path<'_>, allowed: &HostList) -> Vec<SignatureSection> {
+        let mut secrets = HashMap::new();
+        let mut sections = Vec::new();
+        for entry in section.entries() {
+            sections.extend(self.signature(entry, &path.key(&entry.key), allowed, &mut secrets));
+        }
+        sections
+    }
+
+    fn signature(
+        &mut self,
+        entry: &Entry,
+        path: &Path<'_>,
+        allowed: &HostList,
+        secrets: &mut HashMap<SecretReference, String>,
+    ) -> Option<SignatureSection> {
+        let node = &entry.node;
+        if !is_word(&entry.key, 64, "_-") {
+            let message = format!("`{}` is no name of a section", shortened(&entry.key));
+            self.report
+                .error(ErrorCode::ValueUnknown, path, entry.key_span.clone(), message)
+                .fix("write letters, digits, `_` and `-`, at most 64, a letter or digit first".into());
+        }
+        let profile = Profile::parse(node.get("profile")?.as_str()?)?;
+        for other in node.entries() {
+            let own = OWN_KEYS.iter().find(|(key, _)| *key == other.key);
+            if own.is_some_and(|(_, profiles)| !profiles.contains(&profile)) {
+                self.not_of_profile(other, profile, &path.key(&other.key));
+            }
+        }
+        let max_age = self.measured(node, "max_age", path, measure::seconds, 1..=86_400, "`1s` to `24h`");
+        let tolerance = self.measured(
+            node,
+            "clock_tolerance",
+            path,
+            measure::seconds,
+            0..=600,
+            "`0s` to `10m`",
+        );
+        let max_body = self.measured(node, "max_body", path, measure::bytes, 1..=1 << 34, "`1B` to `16GiB`");
+        let capacity = node.get("replay_capacity").and_then(Node::as_integer);
+        let headers = self.signature_headers(node, profile, path);
+        let has_key_id = headers.as_ref().is_some_and(|headers| headers.key_id.is_some());
+        let scheme = match (profile, headers) {
+            (Profile::HostNonce, Some(headers)) => SchemeRules::HostNonce { headers },
+            (Profile::ServiceScoped, Some(headers)) => SchemeRules::ServiceScoped {
+                headers,
+                nonce: match node.get("nonce").and_then(Node::as_str) {
+                    Some("mac") => MacNonce::Every,
+                    Some("none") => MacNonce::None,
+                    _ => MacNonce::UnsafeMethods,
+                },
+                signs_query: node.get("query").and_then(Node::as_str) != Some("unsigned"),
+            },
+            (Profile::StandardWebhooks, Some(headers)) => SchemeRules::Webhooks { headers },
+            _ => SchemeRules::Message(self.message_rules(node, path)),
+        };
+        let content_types = self.content_types(node.get("content_types"), &path.key("content_types"));
+        let keys = self.keys(
+            node.get("keys")?,
+            profile,
+            has_key_id,
+            &path.key("keys"),
+            allowed,
+            secrets,
+        );
+        Some(SignatureSection {
+            name: entry.key.clone(),
+            scheme,
+            max_age: max_age.unwrap_or(120),
+            clock_tolerance: tolerance.unwrap_or(5),
+            max_body: max_body.unwrap_or(1 << 20),
+            is_shared: node.get("replay").and_then(Node::as_str) == Some("shared"),
+            replay_capacity: capacity.and_then(|count| u64::try_from(count).ok()).unwrap_or(100_000),
+            content_types,
+            keys,
+            rules: RuleNames::new(&entry.key),
+        })
+    }
+
+    fn not_of_profile(&mut self, entry: &Entry, profile: Profile, path: &Path<'_>) {
+        let message = format!("no key `{}` with the profile `{profile}`", entry.key);
+        self.report
+            .error(ErrorCode::KeyUnknown, path, entry.key_span.clone(), message)
+            .fix("remove it".into());
+    }
+
+    fn value_unknown(&mut self, node: &Node, path: &Path<'_>, what: &str, fix: &str) {
+        let message = format!("`{}` is no {what}", shortened(&node.offending()));
+        self.report
+            .error(ErrorCode::ValueUnknown, path, node.span.clone(), message)
+            .fix(fix.to_owned());
+    }
+
+    fn measured(
+        &mut self,
+        section: &Node,
+        key: &str,
+        path: &Path<'_>,
+        measure: impl Fn(&str) -> Option<u64>,
+        range: std::ops::RangeInclusive<u64>,
+        range_text: &str,
+    ) -> Option<u64> {
+        let node = section.get(key)?;
+        let value = measure(node.as_str()?).filter(|value| range.contains(value));
+        if value.is_none() {
+            self.value_unknown(
+                node,
+                &path.key(key),
+                "value of this key",
+                &format!("write {range_text}"),
+            );
+        }
+        value
+    }
+
+    fn signature_headers(&mut self, section: &Node, profile: Profile, path: &Path<'_>) -> Option<HeaderNames> {
+        let table = section.get("headers");
+        let path = path.key("headers");
+        let roles = header_roles(profile);
+        for entry in table.map_or(&[][..], Node::entries) {
+            if !roles.iter().any(|(role, _)| *role == entry.key) {
+                self.not_of_profile(entry, profile, &path.key(&entry.key));
+            }
+        }
+        let mut names: Vec<(&str, Option<String>)> = Vec::new();
+        for (role, default) in roles {
+            let node = table.and_then(|table| table.get(role));
+            let written = node.and_then(Node::as_str).map(str::to_ascii_lowercase);
+            if let (Some(node), Some(name)) = (node, &written) {
+                // A name with `_` could not be told from the same with `-`; those that requests are judged by have their own meaning.
+                let is_name = name.bytes().all(|byte| is_token_byte(byte) && byte != b'_');
+                if !is_name || RESERVED_HEADERS.contains(&name.as_str()) || name.starts_with("sec-") {
+                    self.value_unknown(
+                        node,
+                        &path.key(role),
+                        "name for this header",
+                        "write a name such as `x-api-signature`",
+                    );
+                }
+            }
+            names.push((role, written.or_else(|| default.map(str::to_owned))));
+        }
+        for (index, (role, name)) in names.iter().enumerate() {
+            let earlier = names
+                .iter()
+                .take(index)
+                .find(|(_, other)| name.is_some() && other == name);
+            let Some((earlier, _)) = earlier else { continue };
+            // Of two names that are alike at least one is written.
+            let written = |role: &str| {
+                table
+                    .and_then(|table| table.get(role))
+                    .map(|node| (role.to_owned(), node.clone()))
+            };
+            if let Some((role, node)) = written(role).or_else(|| written(earlier)) {
+                let message = format!(
+                    "`{}` is the name of another header of this profile",
+                    shortened(&node.offending())
+                );
+                self.report
+                    .error(ErrorCode::NameDuplicate, &path.key(&role), node.span.clone(), message)
+                    .fix("give each header a name of its own".into());
+            }
+        }
+        let name = |role: &str| {
+            let found = names.iter().find(|(other, _)| *other == role);
+            found.and_then(|(_, name)| name.clone())
+        };
+        let third = roles.get(2).map(|(role, _)| *role)?;
+        Some(HeaderNames {
+            signature: name("signature")?,
+            timestamp: name("timestamp")?,
+            third: name(third)?,
+            key_id: name("key_id"),
+        })
+    }
+
+    fn message_rules(&mut self, section: &Node, path: &Path<'_>) -> MessageRules {
+        let components = match section.get("components") {
+            Some(list) => self.components(list, &path.key("components")),
+            None => ["@method", "@authority", "@path", "@query", "content-digest"]
+                .into_iter()
+                .filter_map(ListedComponent::parse)
+                .collect(),
+        };
+        let parameters = match section.get("parameters") {
+            Some(list) => self.signature_parameters(list, &path.key("parameters")),
+            None => SignatureParameter::NAMES
+                .into_iter()
+                .filter(|name| *name != "tag")
+                .filter_map(SignatureParameter::parse)
+                .collect(),
+        };
+        let selector = match (section.get("tag"), section.get("label")) {
+            (Some(tag), None) => {
+                let text = tag.as_str().unwrap_or_default();
+                let is_plain = text
+                    .bytes()
+                    .all(|byte| matches!(byte, 0x20..=0x7e) && !b"\"\\".contains(&byte));
+                if !is_plain || text.len() > 128 {
+                    self.value_unknown(
+                        tag,
+                        &path.key("tag"),
+                        "tag",
+                        "write printable ASCII without quotes, at most 128",
+                    );
+                }
+                Selector::Tag(text.to_owned())
+            }
+            (None, Some(label)) => {
+                let text = label.as_str().unwrap_or_default();
+                let is_key = text.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'*')
+                });
+                let starts = text.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
+                if !is_key || !starts || text.len() > 64 {
+                    self.value_unknown(
+                        label,
+                        &path.key("label"),
+                        "label",
+                        "write a key such as `sig1` (RFC 9651 §3.1.2)",
+                    );
+                }
+                Selector::Label(text.to_owned())
+            }
+            (tag, _) => {
+                let (code, message, fix) = if tag.is_some() {
+                    (ErrorCode::KeyConflict, "both `tag` and `label`", "keep one of them")
+                } else {
+                    (
+                        ErrorCode::KeyMissing,
+                        "neither `tag` nor `label`",
+                        "add `tag`, by which the signature is found among others",
+                    )
+                };
+                self.report
+                    .error(code, path, section.span.clone(), message.to_owned())
+                    .fix(fix.to_owned());
+                Selector::Tag(String::new())
+            }
+        };
+        MessageRules {
+            components,
+            parameters,
+            selector,
+        }
+    }
+
+    fn components(&mut self, list: &Node, list_path: &Path<'_>) -> Vec<ListedComponent> {
+        let mut components = Vec::new();
+        for (index, item) in list.items().iter().enumerate() {
+            let path = list_path.index(index);
+            match item.as_str().and_then(ListedComponent::parse) {
+                Some(component) if components.contains(&component) => {
+                    self.covered(item, &path, "an earlier entry of this list");
+                }
+                Some(component) => components.push(component),
+                None => self.value_unknown(
+                    item,
+                    &path,
+                    "component of a request",
+                    "write a derived component such as `@method`, or the lower-case name of a header",
+                ),
+            }
+        }
+        components
+    }
+
+    fn signature_parameters(&mut self, list: &Node, list_path: &Path<'_>) -> Vec<SignatureParameter> {
+        let mut parameters = Vec::new();
+        for (index, item) in list.items().iter().enumerate() {
+            let Some(parameter) = item.as_str().and_then(SignatureParameter::parse) else {
+                continue;
+            };
+            if parameters.contains(&parameter) {
+                self.covered(item, &list_path.index(index), "an earlier entry of this list");
+            } else {
+                parameters.push(parameter);
+            }
+        }
+        for (parameter, name) in [
+            (SignatureParameter::Created, "created"),
+            (SignatureParameter::KeyId, "keyid"),
+        ] {
+            if !parameters.contains(&parameter) {
+                let message = format!("the list lacks `{name}`");
+                self.report
+                    .error(ErrorCode::KeyMissing, list_path, list.span.clone(), message)
+                    .fix(format!("add `{name}`"));
+            }
+        }
+        parameters
+    }
+
+    fn content_types(&mut self, list: Option<&Node>, list_path: &Path<'_>) -> Vec<String> {
+        let mut types: Vec<String> = Vec::new();
+        for (index, item) in list.map_or(&[][..], Node::items).iter().enumerate() {
+            let path = list_path.index(index);
+            let text = item.as_str().unwrap_or_default().to_ascii_lowercase();
+            let is_type = text.split_once('/').is_some_and(|(kind, rest)| {
+                [kind, rest]
+                    .iter()
+                    .all(|part| !part.is_empty() && part.bytes().all(|byte| is_token_byte(byte) && byte != b'*'))
+            });
+            if !is_type {
+                self.value_unknown(item, &path, "media type", "write a type such as `application/json`");
+            } else if types.contains(&text) {
+                self.covered(item, &path, "an earlier entry of this list");
+            } else {
+                types.push(text);
+            }
+        }
+        types
+    }
+
+    fn keys(
+        &mut self,
+        list: &Node,
+        profile: Profile,
+        has_key_id: bool,
+        list_path: &Path<'_>,
+        allowed: &HostList,
+        secrets: &mut HashMap<SecretReference, String>,
+    ) -> Vec<SignatureKey> {
+        let mut keys: Vec<SignatureKey> = Vec::new();
+        let mut patterns = Vec::new();
+        for (index, entry) in list.items().iter().enumerate() {
+            let path = list_path.index(index);
+            let Some(id) = entry.get("id") else { continue };
+            let text = id.as_str().unwrap_or_default();
+            if !is_key_id(text) {
+                self.value_unknown(
+                    id,
+                    &path.key("id"),
+                    "key id",
+                    "write letters, digits and `._:/@+=-`, at most 128",
+                );
+            } else if keys.iter().any(|key| key.id == text) {
+                let message = format!("`{}` is the id of an earlier key", shortened(text));
+                self.report
+                    .error(ErrorCode::NameDuplicate, &path.key("id"), id.span.clone(), message)
+                    .fix("give each key an id of its own".into());
+            }
+            let hosts = entry
+                .get("hosts")
+                .map(|hosts| self.key_hosts(hosts, &path.key("hosts"), allowed));
+            let is_unbound = matches!(profile, Profile::ServiceScoped | Profile::StandardWebhooks);
+            if hosts.is_none() && is_unbound {
+                let message = format!("the profile `{profile}` does not sign the host");
+                self.report
+                    .error(ErrorCode::KeyMissing, &path, entry.span.clone(), message)
+                    .fix("add `hosts`, for which the key signs".into());
+            }
+            let service_id = entry.get("service_id");
+            match (profile, service_id) {
+                (Profile::ServiceScoped, None) => {
+                    self.report
+                        .error(
+                            ErrorCode::KeyMissing,
+                            &path,
+                            entry.span.clone(),
+                            "the key `service_id` is missing".into(),
+                        )
+                        .fix("add the service that the key is for".into());
+                }
+                (Profile::ServiceScoped, Some(node)) => {
+                    if !is_service_id(node.as_str().unwrap_or_default()) {
+                        self.value_unknown(
+                            node,
+                            &path.key("service_id"),
+                            "service id",
+                            "write letters, digits and `._-`, at most 64",
+                        );
+                    }
+                }
+                (_, Some(_)) => {
+                    if let Some(entry) = entry.entry("service_id") {
+                        self.not_of_profile(entry, profile, &path.key("service_id"));
+                    }
+                }
+                (_, None) => {}
+            }
+            let Some(secret) = self.secret(entry.get("secret"), &path.key("secret"), secrets) else {
+                continue;
+            };
+            let (set, listed) = hosts.map_or((None, None), |(set, listed)| (Some(set), Some(listed)));
+            patterns.push(listed);
+            keys.push(SignatureKey {
+                id: text.to_owned(),
+                secret,
+                hosts: set,
+                service_id: service_id.and_then(Node::as_str).map(str::to_owned),
+            });
+        }
+        let is_tried = profile != Profile::HttpMessageSignatures && !has_key_id;
+        if is_tried && most_tried(&keys, &patterns) > MAX_TRIED_KEYS {
+            let message = format!("more than {MAX_TRIED_KEYS} keys would be tried for one request");
+            self.report
+                .error(ErrorCode::TooManyKeys, list_path, list.span.clone(), message)
+                .fix("bind the keys to hosts, or name a header with the key id in `headers.key_id`".into());
+        }
+        keys
+    }
+
+    fn key_hosts(&mut self, list: &Node, list_path: &Path<'_>, allowed: &HostList) -> (HostSet, Vec<HostPattern>) {
+        let mut set = HostSet::default();
+        let mut patterns = Vec::new();
+        for (index, item) in list.items().iter().enumerate() {
+            let path = list_path.index(index);
+            let text = item.as_str().unwrap_or_default();
+            let pattern = match HostPattern::parse(text) {
+                Ok(pattern) if pattern.is_exact() => pattern,
+                parsed => {
+                    let why = parsed
+                        .err()
+                        .map_or_else(|| "is no exact host".to_owned(), |error| error.to_string());
+                    let message = format!("`{}` {why}", shortened(text));
+                    self.report
+                        .error(ErrorCode::HostMalformed, &path, item.span.clone(), message)
+                        .fix("write an exact name or address such as `api.example.com`".into());
+                    continue;
+                }
+            };
+            let is_reachable = allowed.set.covering(&pattern).is_some()
+                || allowed.patterns.iter().any(|other| other.overlaps(&pattern));
+            if !is_reachable {
+                let message = format!("`{}` is in no entry of hosts.allow", shortened(text));
+                self.report
+                    .error(ErrorCode::EntryNeverMatches, &path, item.span.clone(), message)
+                    .fix("add it to hosts.allow, or remove it here".into());
+            }
+            if set.insert(&pattern).is_err() {
+                self.covered(item, &path, "an earlier entry of this list");
+            } else {
+                patterns.push(pattern);
+            }
+        }
+        (set, patterns)
+    }
+
+    fn secret(
+        &mut self,
+        node: Option<&Node>,
+        path: &Path<'_>,
+        secrets: &mut HashMap<SecretReference, String>,
+    ) -> Option<Secret> {
+        let node = node?;
+        let text = |key| Some(node.get(key)?.as_str()?.to_owned());
+        let mut found = [
+            text("env").map(SecretReference::Env),
+            text("file").map(SecretReference::File),
+            text("name").map(SecretReference::Name),
+        ]
+        .into_iter()
+        .flatten();
+        let reference = found.next();
+        let words = listed("and", ["env", "file", "name"].into_iter());
+        let (code, message) = match (&reference, found.next()) {
+            (Some(_), None) => (None, String::new()),
+            (None, _) => (Some(ErrorCode::KeyMissing), format!("the secret has none of {words}")),
+            (Some(_), Some(_)) => (
+                Some(ErrorCode::KeyConflict),
+                format!("the secret has more than one of {words}"),
+            ),
+        };
+        if let Some(code) = code {
+            self.report
+                .error(code, path, node.span.clone(), message)
+                .fix("write one, such as `{ env = \"PARTNER_KEY\" }`".into());
+            return None;
+        }
+        let reference = reference?;
+        if let Some(earlier) = secrets.insert(reference.clone(), path.to_string()) {
+            let message = format!("{reference} is the secret of {earlier} already");
+            self.report
+                .error(ErrorCode::SecretDuplicate, path, node.span.clone(), message)
+                .fix("give each key a secret of its own".into());
+        }
+        Some(Secret {
+            reference,
+            encoding: match node.get("encoding").and_then(Node::as_str) {
+                Some("base64") => Encoding::Base64,
+                Some("hex") => Encoding::Hex,
+                _ => Encoding::Utf8,
+            },
+            path: path.to_string(),
+        })
+    }
+}
+
+/// Headers that say something else already.
+const RESERVED_HEADERS: [&str; 18] = [
+    "access-control-request-method",
+    "authorization",
+    "connection",
+    "content-digest",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "signature",
+    "signature-input",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-host",
+    "x-http-method",
+    "x-http-method-override",
+];
+
+/// The most keys that one host and service id can have.
+fn most_tried(keys: &[SignatureKey], patterns: &[Option<Vec<HostPattern>>]) -> usize {
+    let places = patterns.iter().flatten().flatten().map(Some).chain([None]);
+    let count = |place: Option<&HostPattern>, service: &Option<String>| {
+        let of_service = keys.iter().zip(patterns).filter(|(key, _)| key.service_id == *service);
+        of_service
+            .filter(|(_, listed)| match (listed, place) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(listed), Some(place)) => listed.iter().any(|other| other.overlaps(place)),
+            })
+            .count()
+    };
+    let counts = places.flat_map(|place| keys.iter().map(move |key| (place, &key.service_id)));
+    counts
+        .map(|(place, service)| count(place, service))
+        .max()
+        .unwrap_or_default()
+}

@@ -1,0 +1,297 @@
+//! The guard, and the one buffer through which requests reach it.
+
+use std::sync::Arc;
+
+use js_sys::JsString;
+use serde::Serialize;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+use super::{WasmPolicy, WasmSecrets};
+use crate::guard::{Guard, Inspection};
+use crate::request::{PackedError, Request, Timestamp};
+use crate::signature::{ClaimOutcome, MemoryReplay, SignOptions};
+use crate::verdict::Verdict;
+use crate::wasm_value::{coded, object, policy_error};
+
+/// A guard, its replay store in memory, and the buffer for a packed request and, behind it, its body.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct WasmGuard {
+    guard: Guard,
+    replay: MemoryReplay,
+    buffer: Vec<u8>,
+    stage: Stage,
+}
+
+/// What of the request in the buffer is judged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stage {
+    length: usize,
+    /// Of the body; none: only the head is judged.
+    body: Option<usize>,
+    /// What became of its claim, and the store's epoch.
+    claimed: Option<(ClaimOutcome, Timestamp)>,
+}
+
+/// A claim, for a store that is not in memory.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClaimDocument {
+    key: String,
+    share_key: String,
+    share_limit: u64,
+    expires: u64,
+    now: u64,
+}
+
+#[wasm_bindgen]
+impl WasmGuard {
+    /// A guard for a policy. `epoch`, in Unix seconds, is the first whole second after its replay store was created: now.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_POLICY` for secrets that are missing or cannot be keys.
+    #[wasm_bindgen(constructor)]
+    pub fn new(policy: &WasmPolicy, secrets: &WasmSecrets, epoch: u64) -> Result<Self, JsValue> {
+        Ok(Self {
+            guard: guard(policy, secrets)?,
+            replay: MemoryReplay::new(Timestamp(epoch)),
+            buffer: Vec::new(),
+            stage: Stage::default(),
+        })
+    }
+
+    /// Judges by another policy and other secrets from now on. What was claimed stays claimed.
+    ///
+    /// # Errors
+    /// As the constructor; then nothing has changed.
+    pub fn reload(&mut self, policy: &WasmPolicy, secrets: &WasmSecrets) -> Result<(), JsValue> {
+        self.guard = guard(policy, secrets)?;
+        self.stage = Stage::default();
+        Ok(())
+    }
+
+    /// Makes the buffer at least `length` bytes long, keeps what is in it, and says where it lies. It never shrinks.
+    pub fn reserve(&mut self, length: usize) -> *mut u8 {
+        if length > self.buffer.len() {
+            self.buffer.resize(length, 0);
+        }
+        self.buffer.as_mut_ptr()
+    }
+
+    /// Judges the head that is packed in the first `length` bytes of the buffer: the integer form of the inspection, or 2^32-1 if it is no packed
+    /// request; `verdict` then throws why. An integer, not an exception, since a result that may be one costs a call out of wasm.
+    pub fn inspect(&mut self, length: usize) -> u32 {
+        self.stage = Stage {
+            length,
+            ..Stage::default()
+        };
+        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+    }
+
+    /// Judges the whole request: the head, behind it `body` bytes of body, and its nonce by the store in memory. The integer form of the verdict.
+    #[wasm_bindgen(js_name = judgeWhole)]
+    pub fn judge_whole(&mut self, length: usize, body: usize) -> u32 {
+        self.stage = Stage {
+            length,
+            body: Some(body),
+            claimed: None,
+        };
+        let claimed = match judge(&self.guard, &self.buffer, self.stage) {
+            Err(_) => return u32::MAX,
+            Ok(Inspection::NeedsNonce(needs)) => (needs.claim_outcome_in(&mut self.replay), self.replay.epoch()),
+            Ok(inspection) => return inspection.code(),
+        };
+        self.stage.claimed = Some(claimed);
+        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+    }
+
+    /// Judges the request but for its nonce: what a store has to claim for it, or undefined if it is decided.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_REQUEST` if the buffer holds no packed request.
+    pub fn claim(&mut self, length: usize, body: usize) -> Result<JsValue, JsValue> {
+        self.stage = Stage {
+            length,
+            body: Some(body),
+            claimed: None,
+        };
+        let inspection = self.judge().map_err(unreadable)?;
+        let Inspection::NeedsNonce(needs) = inspection else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        let claim = needs.claim();
+        Ok(object(&ClaimDocument {
+            key: claim.key(),
+            share_key: claim.share_key(),
+            share_limit: claim.share_limit(),
+            expires: claim.expires().0,
+            now: needs.now().0,
+        }))
+    }
+
+    /// The integer form of the verdict, by what a store made of the claim: `made`, `present`, `full`, or anything else for a store that failed;
+    /// and since when, in Unix seconds, it has kept every claim.
+    pub fn answer(&mut self, length: usize, body: usize, outcome: &str, epoch: u64) -> u32 {
+        let outcome = match outcome {
+            "made" => ClaimOutcome::Made,
+            "present" => ClaimOutcome::Present,
+            "full" => ClaimOutcome::Full,
+            _ => ClaimOutcome::Failed,
+        };
+        self.stage = Stage {
+            length,
+            body: Some(body),
+            claimed: Some((outcome, Timestamp(epoch))),
+        };
+        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+    }
+
+    /// The most bytes of body that the request in the buffer may have; undefined if its body is not asked for.
+    #[wasm_bindgen(js_name = bodyLimit)]
+    #[must_use]
+    pub fn body_limit(&self) -> Option<f64> {
+        match self.judge() {
+            // Below 2^34: exact.
+            Ok(Inspection::NeedsBody(needs)) => u32::try_from(needs.limit())
+                .map(f64::from)
+                .ok()
+                .or(Some(f64::from(u32::MAX))),
+            _ => None,
+        }
+    }
+
+    /// The full verdict on the request in the buffer, as an object.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_REQUEST` if the buffer holds no packed request, or one whose body or nonce was not judged.
+    pub fn verdict(&self, id: Option<String>) -> Result<JsValue, JsValue> {
+        Ok(object(&self.decided()?.document(id.as_deref())))
+    }
+
+    /// The full verdict on the request in the buffer, as JSON.
+    ///
+    /// # Errors
+    /// As `verdict`.
+    #[wasm_bindgen(js_name = verdictJson)]
+    pub fn verdict_json(&self, id: Option<String>) -> Result<String, JsValue> {
+        Ok(self.decided()?.document(id.as_deref()).to_json())
+    }
+
+    /// The text of the response to the request in the buffer; empty on allow.
+    ///
+    /// # Errors
+    /// As `verdict`.
+    #[wasm_bindgen(js_name = clientText)]
+    pub fn client_text(&self) -> Result<String, JsValue> {
+        Ok(self.decided()?.client_text())
+    }
+
+    /// The header that the response to the request in the buffer carries beside the text: `WWW-Authenticate: …` or `Retry-After: …`.
+    ///
+    /// # Errors
+    /// As `verdict`.
+    #[wasm_bindgen(js_name = clientHeader)]
+    pub fn client_header(&self) -> Result<Option<JsString>, JsValue> {
+        let verdict = self.decided()?;
+        let header = match (verdict.challenge(), verdict.retry_after()) {
+            (Some(challenge), _) => format!("WWW-Authenticate: {challenge}"),
+            (None, Some(seconds)) => format!("Retry-After: {seconds}"),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(header.into()))
+    }
+
+    /// The headers that sign the request in the buffer, and what is signed: `{headers, base, bodyLength}`.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_SIGN` if it cannot be signed, `HOSTBOUND_REQUEST` if the buffer holds no packed request.
+    pub fn sign(
+        &self,
+        length: usize,
+        body: usize,
+        section: &str,
+        key_id: Option<String>,
+        nonce: Option<String>,
+    ) -> Result<JsValue, JsValue> {
+        let (request, now, body) = unpack(
+            &self.buffer,
+            Stage {
+                length,
+                body: Some(body),
+                claimed: None,
+            },
+        )
+        .map_err(unreadable)?;
+        let refused = |error: crate::signature::SignError| JsValue::from(coded(&error.to_string(), "HOSTBOUND_SIGN"));
+        let options = SignOptions {
+            key_id: key_id.as_deref(),
+            created: now.unwrap_or(Timestamp(0)),
+            nonce: nonce.as_deref(),
+        };
+        let mut signing = self.guard.sign(section, &request, &options).map_err(refused)?;
+        signing.update(body);
+        let signed = signing.finish().map_err(refused)?;
+        Ok(object(&SignedDocument {
+            headers: signed.headers(),
+            base: signed.base(),
+            body_length: signed.body_length(),
+        }))
+    }
+}
+
+/// A signed request, as JS sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SignedDocument<'a> {
+    headers: &'a [(String, String)],
+    base: &'a str,
+    body_length: Option<u64>,
+}
+
+impl WasmGuard {
+    fn judge(&self) -> Result<Inspection<'_>, PackedError> {
+        judge(&self.guard, &self.buffer, self.stage)
+    }
+
+    fn decided(&self) -> Result<Verdict<'_>, JsValue> {
+        match self.judge().map_err(unreadable)? {
+            Inspection::Decided(verdict) => Ok(verdict),
+            _ => Err(coded("the body of the request was not judged", "HOSTBOUND_REQUEST").into()),
+        }
+    }
+}
+
+type Unpacked<'a> = (Request<'a>, Option<Timestamp>, &'a [u8]);
+
+fn unpack(buffer: &[u8], stage: Stage) -> Result<Unpacked<'_>, PackedError> {
+    let (head, rest) = buffer.split_at_checked(stage.length).ok_or(PackedError::Length)?;
+    let body = rest.get(..stage.body.unwrap_or(0)).ok_or(PackedError::Length)?;
+    let (request, now) = Request::unpack(head)?;
+    Ok((request, now, body))
+}
+
+fn judge<'a>(guard: &'a Guard, buffer: &'a [u8], stage: Stage) -> Result<Inspection<'a>, PackedError> {
+    let (request, now, body) = unpack(buffer, stage)?;
+    let mut inspection = guard.inspect(&request, now);
+    loop {
+        inspection = match inspection {
+            Inspection::NeedsBody(mut needs) if stage.body.is_some() => {
+                needs.update(body);
+                needs.finish()
+            }
+            Inspection::NeedsNonce(needs) => match stage.claimed {
+                Some((outcome, epoch)) => return Ok(Inspection::Decided(needs.answer(outcome, epoch))),
+                None => return Ok(Inspection::NeedsNonce(needs)),
+            },
+            other => return Ok(other),
+        }
+    }
+}
+
+fn guard(policy: &WasmPolicy, secrets: &WasmSecrets) -> Result<Guard, JsValue> {
+    Guard::with_secrets(Arc::clone(&policy.policy), &secrets.secrets).map_err(|errors| policy_error(&errors))
+}
+
+fn unreadable(error: PackedError) -> JsValue {
+    coded(&error.to_string(), "HOSTBOUND_REQUEST").into()
+}
