@@ -118,6 +118,16 @@ impl WasmPolicy {
         self.policy.signatures().map(str::to_owned).collect()
     }
 
+    /// The largest `max_body` of the signatures, in bytes; 0 if there are none.
+    #[wasm_bindgen(getter, js_name = maxBody)]
+    #[must_use]
+    pub fn max_body(&self) -> f64 {
+        // In halves, which a float holds exactly: sizes are below 2^35.
+        let half = |part: u64| u32::try_from(part).map_or(f64::INFINITY, f64::from);
+        let bytes = self.policy.max_body();
+        half(bytes >> 31) * 2_147_483_648.0 + half(bytes & 0x7fff_ffff)
+    }
+
     /// True if the policy asks for a replay store that all processes share.
     #[wasm_bindgen(getter, js_name = needsSharedReplay)]
     #[must_use]

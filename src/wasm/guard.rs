@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use super::{WasmPolicy, WasmSecrets};
 use crate::guard::{Guard, Inspection};
 use crate::request::{PackedError, Request, Timestamp};
-use crate::signature::{ClaimOutcome, MemoryReplay, SignOptions};
+use crate::signature::{ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH, SignOptions};
 use crate::verdict::Verdict;
 use crate::wasm_value::{coded, object, policy_error};
 
@@ -58,6 +58,13 @@ impl WasmGuard {
             buffer: Vec::new(),
             stage: Stage::default(),
         })
+    }
+
+    /// The scripts of a replay store in Redis: the one that makes a claim, and the one that marks a new beginning.
+    #[wasm_bindgen(js_name = redisScripts)]
+    #[must_use]
+    pub fn redis_scripts() -> Vec<String> {
+        vec![REDIS_CLAIM.to_owned(), REDIS_EPOCH.to_owned()]
     }
 
     /// Judges by another policy and other secrets from now on. What was claimed stays claimed.
@@ -151,11 +158,8 @@ impl WasmGuard {
     #[must_use]
     pub fn body_limit(&self) -> Option<f64> {
         match self.judge() {
-            // Below 2^34: exact.
-            Ok(Inspection::NeedsBody(needs)) => u32::try_from(needs.limit())
-                .map(f64::from)
-                .ok()
-                .or(Some(f64::from(u32::MAX))),
+            // No buffer in wasm is longer.
+            Ok(Inspection::NeedsBody(needs)) => Some(f64::from(u32::try_from(needs.limit()).unwrap_or(u32::MAX))),
             _ => None,
         }
     }

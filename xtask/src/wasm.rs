@@ -46,7 +46,7 @@ const MODULES: [Module; 3] = [
 ];
 
 /// What LLVM makes larger for speed that is not worth its weight here: most of the engine runs when a policy is loaded.
-const LLVM_ARGS: &str = "-inline-threshold=25 -unroll-threshold=0";
+const LLVM_ARGS: &str = "-unroll-threshold=0";
 
 /// Optimize for speed, with the features that rustc switches on for the target by default
 /// (rustc book, platform support, `wasm32-unknown-unknown`).

@@ -16,6 +16,7 @@
 import { isStarted, start } from './engine.js'
 import { HostboundError } from './errors.js'
 import { Policy as BasePolicy } from './policy.js'
+import { isTomlStarted, startToml } from './toml.js'
 
 export * from './common.js'
 
@@ -23,13 +24,15 @@ export * from './common.js'
  * Hands over the engine. Once is enough; later calls do nothing.
  *
  * @param module - The default export of `hostbound/hostbound.wasm`.
+ * @param toml - The default export of `hostbound/hostbound-toml.wasm`, for policies in TOML.
  * @throws {@link HostboundError} `HOSTBOUND_ENGINE` if it is no compiled module.
  */
-export function initialize(module: WebAssembly.Module): void {
-  if (!(module instanceof WebAssembly.Module)) {
+export function initialize(module: WebAssembly.Module, toml?: WebAssembly.Module): void {
+  if (!(module instanceof WebAssembly.Module) || (toml !== undefined && !(toml instanceof WebAssembly.Module))) {
     throw new HostboundError('HOSTBOUND_ENGINE', '`initialize` takes a WebAssembly.Module')
   }
   start(module)
+  if (toml !== undefined) startToml(toml)
 }
 
 /** What a service answers as, and to whom. Needs {@link initialize} first. */
@@ -37,5 +40,11 @@ export class Policy extends BasePolicy {
   /** @internal */
   protected static override async load(): Promise<void> {
     if (!isStarted()) throw new HostboundError('HOSTBOUND_ENGINE', 'call `initialize` first')
+  }
+
+  /** @internal */
+  protected static override async loadToml(): Promise<void> {
+    if (isTomlStarted()) return
+    throw new HostboundError('HOSTBOUND_ENGINE', 'for TOML hand `hostbound/hostbound-toml.wasm` to `initialize` too, or compile the policy to JSON')
   }
 }

@@ -5,6 +5,7 @@
  * - `HOSTBOUND_REQUEST`: a value that was handed over is no HTTP request. It says nothing about a client.
  * - `HOSTBOUND_ENGINE`: the WebAssembly module is not loaded.
  * - `HOSTBOUND_OPTION`: an option has a value that it cannot have.
+ * - `HOSTBOUND_SIGN`: a request cannot be signed as the policy asks.
  * - `HOSTBOUND_EGRESS`: an outbound request was refused; see `EgressError` of `hostbound/egress`.
  */
 export type ErrorCode =
@@ -12,6 +13,7 @@ export type ErrorCode =
   | 'HOSTBOUND_REQUEST'
   | 'HOSTBOUND_ENGINE'
   | 'HOSTBOUND_OPTION'
+  | 'HOSTBOUND_SIGN'
   | 'HOSTBOUND_EGRESS'
 
 /** What this package throws. A denied inbound request is no error: it is a verdict. */
@@ -60,6 +62,9 @@ export function fromEngine(error: unknown): unknown {
   if (error.code === 'HOSTBOUND_POLICY' && 'errors' in error) {
     return new PolicyError(error.message, error.errors as PolicyMistake[])
   }
-  if (error.code === 'HOSTBOUND_REQUEST') return new HostboundError('HOSTBOUND_REQUEST', error.message)
+  const { code } = error
+  if (code === 'HOSTBOUND_REQUEST' || code === 'HOSTBOUND_SIGN' || code === 'HOSTBOUND_ENGINE') {
+    return new HostboundError(code, error.message)
+  }
   return error
 }

@@ -1,13 +1,68 @@
 import { WasmGuard } from '../wasm/hostbound.js'
 import { engineMemory } from './engine.js'
 import { fromEngine, HostboundError } from './errors.js'
-import { pack, type Memory } from './pack.js'
+import { GuardMemory, putBody } from './memory.js'
+import { pack } from './pack.js'
 import { engineOf, type Policy } from './policy.js'
 import type { HttpRequest } from './request.js'
+import { type Secrets, secretsFor } from './secrets.js'
 import type { Verdict } from './verdict.js'
 
-/** What the engine's `inspect` returns for a buffer that is no packed request. */
+/** What the engine returns for a buffer that is no packed request. */
 const UNREADABLE = 0xffff_ffff
+
+/** What a guard needs beside its policy. */
+export interface GuardOptions {
+  /** The secrets that the policy refers to. Every one must be there. */
+  readonly secrets?: Secrets | undefined
+  /**
+   * Since when the replay store in memory has kept every claim, in Unix seconds: signatures from before are refused. Default: the
+   * next whole second. To be set only where `now` is not the clock's.
+   */
+  readonly epoch?: number | undefined
+}
+
+/** What a replay store has to claim for a request that passed everything else. */
+export interface ReplayClaim {
+  /** The key of the entry: `hostbound:1:` and base64url. */
+  readonly key: string
+  /** The key under which the live entries of the signature's key are counted. */
+  readonly shareKey: string
+  /** How many of them there may be. */
+  readonly shareLimit: number
+  /** Until when the entry must be kept, in Unix seconds by the store's clock. From then on the store refuses the claim. */
+  readonly expires: number
+  /** The time at which the request is judged, in Unix seconds. */
+  readonly now: number
+}
+
+/** What a replay store made of a claim. */
+export interface ReplayOutcome {
+  /** `made`: it was not there. `present`: it was. `full`: the share is used up, or the claim came too late. `failed`: the store cannot be asked. */
+  readonly outcome: 'made' | 'present' | 'full' | 'failed'
+  /** Since when the store has kept every claim, in Unix seconds. */
+  readonly epoch: number
+}
+
+/** How a request is signed. Its `now` is when the signature is made; default: the clock. */
+export interface SignOptions {
+  /** The `signatures` section of the policy. */
+  readonly section: string
+  /** The key. Default: the first that signs for the request's host. */
+  readonly keyId?: string | undefined
+  /** The nonce, or the webhook's id. Default: 128 random bits. */
+  readonly nonce?: string | undefined
+}
+
+/** What makes a request a signed one. */
+export interface SignedRequest {
+  /** The headers to add, as names in lower case and values. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** What was signed, without the body. */
+  readonly base: string
+  /** How many bytes of body follow the base; null where the base has a digest of it instead. */
+  readonly bodyLength: number | null
+}
 
 /**
  * Judges requests by one policy. Synchronous: a request is packed into the engine's memory and one integer comes back.
@@ -19,66 +74,166 @@ const UNREADABLE = 0xffff_ffff
  * ```
  */
 export class Guard {
-  /** The policy. */
-  readonly policy: Policy
   readonly #engine: WasmGuard
   readonly #memory: GuardMemory
+  #policy: Policy
   /** The id of the request in memory; undefined if there is none. */
   #id: string | null | undefined
 
-  /** @param policy - What to judge by. */
-  constructor(policy: Policy) {
-    this.policy = policy
-    this.#engine = new WasmGuard(engineOf(policy))
-    this.#memory = new GuardMemory(this.#engine)
+  /**
+   * @param policy - What to judge by.
+   * @throws {@link PolicyError} for secrets that are missing or cannot be keys.
+   */
+  constructor(policy: Policy, options: GuardOptions = {}) {
+    const { secrets = {}, epoch = Math.floor(Date.now() / 1000) + 1 } = options
+    this.#policy = policy
+    this.#engine = usingSecrets(policy, secrets, (found) => new WasmGuard(engineOf(policy), found, seconds(epoch)))
+    this.#memory = new GuardMemory(this.#engine, engineMemory)
+  }
+
+  /** The policy. */
+  get policy(): Policy {
+    return this.#policy
   }
 
   /**
-   * Judges a request: 0 for a plain allow.
+   * Judges by another policy and other secrets from now on, as after a rotation of keys. Nonces that were used stay used.
+   *
+   * @throws {@link PolicyError} for secrets that are missing or cannot be keys; then nothing has changed.
+   */
+  reload(policy: Policy, { secrets = {} }: Pick<GuardOptions, 'secrets'> = {}): void {
+    usingSecrets(policy, secrets, (found) => this.#engine.reload(engineOf(policy), found))
+    this.#policy = policy
+    this.#id = undefined
+  }
+
+  /**
+   * Judges the head of a request: 0 for a plain allow.
    *
    * Bits 0–7: the number of the reason, denied or reported ({@link reasonOf}); bits 8–17: the status to answer with
-   * ({@link statusOf}), 0 on allow; bit 18: denied ({@link isDenied}). Higher bits are 0.
+   * ({@link statusOf}), 0 on allow; bit 18: denied ({@link isDenied}); bit 19: not finished, the body is needed
+   * ({@link needsBody}). Higher bits are 0.
    *
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request: the caller has a defect.
    */
   inspect(request: HttpRequest): number {
-    this.#id = undefined
-    const code = this.#engine.inspect(pack(request, this.#memory))
-    this.#id = request.id ?? null
-    // The engine says why.
-    if (code === UNREADABLE) this.verdict()
-    return code
+    return this.#run(request, (length) => this.#engine.inspect(length))
   }
 
   /**
-   * The full verdict on the request that was inspected last.
+   * Judges a whole request, with its body: 0 for a plain allow, as {@link Guard.inspect}. Nonces are used up in memory.
    *
-   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if there was none.
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
+   */
+  judge(request: HttpRequest): number {
+    return this.#run(request, (length) => this.#engine.judgeWhole(length, this.#body(request, length)))
+  }
+
+  /**
+   * Judges a whole request but for its nonce, for a replay store of the caller's: what is to be claimed there. Undefined if it is
+   * decided already.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
+   */
+  claim(request: HttpRequest): ReplayClaim | undefined {
+    this.#id = undefined
+    const length = pack(request, this.#memory)
+    try {
+      const claim = this.#engine.claim(length, this.#body(request, length)) as ReplayClaim | undefined
+      this.#id = request.id ?? null
+      return claim
+    } catch (error) {
+      throw fromEngine(error)
+    }
+  }
+
+  /**
+   * The integer form of the verdict on a request, by what a store made of its claim.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
+   */
+  answer(request: HttpRequest, { outcome, epoch }: ReplayOutcome): number {
+    return this.#run(request, (length) => this.#engine.answer(length, this.#body(request, length), outcome, seconds(epoch)))
+  }
+
+  /**
+   * Signs a request as it will be sent, by a section of the policy: the headers to add, and what was signed.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_SIGN` if it cannot be signed, `HOSTBOUND_REQUEST` if it is no request.
+   */
+  sign(request: HttpRequest, { section, keyId, nonce = randomNonce() }: SignOptions): SignedRequest {
+    this.#id = undefined
+    const now = request.now ?? Math.floor(Date.now() / 1000)
+    const length = pack({ ...request, now }, this.#memory)
+    try {
+      return this.#engine.sign(length, this.#body(request, length), section, keyId, nonce) as SignedRequest
+    } catch (error) {
+      throw fromEngine(error)
+    }
+  }
+
+  /** The most bytes of body that the request may have that was inspected last; undefined if its body is not asked for. */
+  bodyLimit(): number | undefined {
+    return this.#id === undefined ? undefined : this.#engine.bodyLimit()
+  }
+
+  /**
+   * The full verdict on the request that was judged last.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if there was none, or its body was not judged.
    */
   verdict(): Verdict {
     return this.#ask((id) => this.#engine.verdict(id))
   }
 
-  /** {@link Guard.inspect} and {@link Guard.verdict} in one. */
+  /** {@link Guard.judge} and {@link Guard.verdict} in one. */
   decide(request: HttpRequest): Verdict {
-    this.inspect(request)
+    this.judge(request)
     return this.verdict()
   }
 
   /** The verdict as one line of JSON: byte for byte what every other face gives. */
   decideJson(request: HttpRequest): string {
-    this.inspect(request)
+    this.judge(request)
     return this.#ask((id) => this.#engine.verdictJson(id))
   }
 
   /**
-   * The text to answer the request that was inspected last with, ending in a line feed; empty on allow. All that the client
+   * The text to answer the request that was judged last with, ending in a line feed; empty on allow. All that the client
    * may know.
    *
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if there was none.
    */
   clientText(): string {
     return this.#ask(() => this.#engine.clientText())
+  }
+
+  /**
+   * The header that goes with {@link Guard.clientText}, as name and value: `WWW-Authenticate` for a 401, `Retry-After` for a 503.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if there was no request.
+   */
+  clientHeader(): readonly [name: string, value: string] | undefined {
+    const header = this.#ask(() => this.#engine.clientHeader())
+    if (header === undefined) return undefined
+    const [name, value] = header.split(': ', 2) as [string, string]
+    return [name, value]
+  }
+
+  #run(request: HttpRequest, judge: (length: number) => number): number {
+    this.#id = undefined
+    const code = judge(pack(request, this.#memory))
+    this.#id = request.id ?? null
+    // The engine says why.
+    if (code === UNREADABLE) this.verdict()
+    return code
+  }
+
+  #body({ body }: HttpRequest, head: number): number {
+    if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+      throw new HostboundError('HOSTBOUND_REQUEST', '`body` is neither a string nor a Uint8Array')
+    }
+    return putBody(body, head, this.#memory)
   }
 
   #ask<Answer>(question: (id: string | null) => Answer): Answer {
@@ -93,22 +248,25 @@ export class Guard {
   }
 }
 
-/** The buffer of one guard, seen through a view that is renewed when the engine's memory has grown. */
-class GuardMemory implements Memory {
-  readonly #engine: WasmGuard
-  #view = new Uint8Array()
+/** 128 bits in hex: a nonce in every profile. */
+function randomNonce(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
 
-  constructor(engine: WasmGuard) {
-    this.#engine = engine
+/** The engine's copies of the secrets are wiped when this is over. */
+function usingSecrets<Result>(policy: Policy, secrets: Secrets, use: (found: ReturnType<typeof secretsFor>) => Result): Result {
+  const found = secretsFor(policy, secrets)
+  try {
+    return use(found)
+  } catch (error) {
+    throw fromEngine(error)
+  } finally {
+    found.free()
   }
+}
 
-  room(length: number): Uint8Array {
-    // When memory grows, views of it lose their length.
-    if (length > this.#view.length) {
-      const size = Math.max(4096, 2 ** Math.ceil(Math.log2(length)))
-      const start = this.#engine.reserve(size)
-      this.#view = new Uint8Array(engineMemory().buffer, start, size)
-    }
-    return this.#view
-  }
+/** Whole seconds. What is none is far in the future: a store of which nothing is known vouches for nothing. */
+function seconds(time: number): bigint {
+  return Number.isSafeInteger(time) && time >= 0 ? BigInt(time) : 0xffff_ffff_ffff_ffffn
 }

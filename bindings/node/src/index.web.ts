@@ -7,27 +7,38 @@
 import { start } from './engine.js'
 import { HostboundError } from './errors.js'
 import { Policy as BasePolicy } from './policy.js'
+import { startToml } from './toml.js'
 
 export * from './common.js'
 
-let loading: Promise<void> | undefined
+const loadEngine = once(async () => start(await fetchModule(new URL('../wasm/hostbound_bg.wasm', import.meta.url))))
+const loadReader = once(async () => startToml(await fetchModule(new URL('../wasm-toml/hostbound_bg.wasm', import.meta.url))))
 
 /** What a service answers as, and to whom. */
 export class Policy extends BasePolicy {
   /** @internal */
   protected static override load(): Promise<void> {
-    loading ??= fetchEngine().catch((error: unknown) => {
-      // The network may be back the next time.
-      loading = undefined
-      throw error
-    })
-    return loading
+    return loadEngine()
+  }
+
+  /** @internal */
+  protected static override loadToml(): Promise<void> {
+    return loadReader()
   }
 }
 
-async function fetchEngine(): Promise<void> {
-  const url = new URL('../wasm/hostbound_bg.wasm', import.meta.url)
+async function fetchModule(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url)
   if (!response.ok) throw new HostboundError('HOSTBOUND_ENGINE', `${url.pathname} was answered with ${response.status}`)
-  start(await WebAssembly.compile(await response.arrayBuffer()))
+  return WebAssembly.compile(await response.arrayBuffer())
+}
+
+/** Done once, unless it fails: the network may be back the next time. */
+function once(load: () => Promise<void>): () => Promise<void> {
+  let loading: Promise<void> | undefined
+  return () =>
+    (loading ??= load().catch((error: unknown) => {
+      loading = undefined
+      throw error
+    }))
 }

@@ -13,25 +13,28 @@
  * @module
  */
 
-import { Guard, HostboundError, Policy, type PolicyOptions } from './index.node.js'
-import { type Hooks, NodeGuard } from './node/guard.js'
+import { Guard } from './index.node.js'
+import { type Hooks, type HostboundSources, NodeGuard } from './node/guard.js'
 import type { Log } from './node/lines.js'
 import { Reporter } from './node/log.js'
+import type { ReplayStore } from './node/replay.js'
+import { loaderOf } from './node/sources.js'
 
 export * from './index.node.js'
-export type { Hooks, Message, NodeGuard } from './node/guard.js'
+export type { Hooks, HostboundSources, Message, NodeGuard } from './node/guard.js'
 export type { Log } from './node/lines.js'
 export type { ProtectableServer } from './node/protect.js'
+export type { ReplayStore } from './node/replay.js'
 
 /** How a service is guarded. */
-export interface HostboundOptions extends Hooks {
-  /** The path of the policy's file, in TOML or JSON; or a policy; or an object of the shape of a policy's JSON. */
-  readonly policy: string | URL | Policy | object
+export interface HostboundOptions extends Hooks, HostboundSources {
   /**
    * Exact hosts that are appended to the policy's, beside those in the environment variable `HOSTBOUND_ALLOWED_HOSTS`
    * (separated by commas). Not with a `Policy`, which is compiled already.
    */
   readonly allowHosts?: readonly string[] | undefined
+  /** Where used nonces are kept: a store that processes share, such as that of `hostbound/redis`. Default: in this process. */
+  readonly replay?: ReplayStore | undefined
   /**
    * Where lines of JSON go: one at the start, one for each denial and report, at most ten of these a second. Default:
    * standard error. False: nowhere.
@@ -40,34 +43,17 @@ export interface HostboundOptions extends Hooks {
 }
 
 /**
- * Reads the policy and makes a guard of it.
+ * Reads the policy and its secrets and makes a guard of them.
  *
- * @throws {@link PolicyError} if the policy is refused, the file system's error if it cannot be read, {@link HostboundError}
- * `HOSTBOUND_OPTION` for options that cannot be: a service without a valid policy must not start.
+ * @throws {@link PolicyError} if the policy or a secret is refused, the file system's error if one cannot be read,
+ * {@link HostboundError} `HOSTBOUND_OPTION` for options that cannot be: a service without a valid policy must not start.
  */
 export async function hostbound(options: HostboundOptions): Promise<NodeGuard> {
-  const { onDeny, onReport, identity, log = console.error } = options
+  const { onDeny, onReport, identity, replay, log = console.error } = options
   const reporter = new Reporter(log === false ? undefined : log)
-  const policy = await policyOf(options)
+  const load = loaderOf({ policy: options.policy, secrets: options.secrets }, options.allowHosts)
+  const { policy, secrets } = await load()
+  const guard = new NodeGuard(new Guard(policy, { secrets }), reporter, { onDeny, onReport, identity }, load, replay)
   reporter.started(policy)
-  return new NodeGuard(new Guard(policy), reporter, { onDeny, onReport, identity })
-}
-
-async function policyOf({ policy, allowHosts }: HostboundOptions): Promise<Policy> {
-  if (policy instanceof Policy) {
-    if (allowHosts === undefined) return policy
-    throw new HostboundError('HOSTBOUND_OPTION', '`allowHosts` comes too late: the policy is compiled already')
-  }
-  const options = hostsToAllow(allowHosts)
-  if (typeof policy === 'string' || policy instanceof URL) return Policy.fromFile(policy, options)
-  if (typeof policy === 'object' && policy !== null) return Policy.fromObject(policy, options)
-  throw new HostboundError('HOSTBOUND_OPTION', '`policy` is a path, a Policy or an object')
-}
-
-function hostsToAllow(option: readonly string[] | undefined): PolicyOptions {
-  const listed = process.env.HOSTBOUND_ALLOWED_HOSTS ?? ''
-  const fromEnvironment = listed.split(',').map((host) => host.trim()).filter((host) => host !== '')
-  if (fromEnvironment.length === 0) return { allowHosts: option }
-  if (option === undefined) return { allowHosts: fromEnvironment, allowHostsSource: 'HOSTBOUND_ALLOWED_HOSTS' }
-  return { allowHosts: [...option, ...fromEnvironment], allowHostsSource: 'allowHosts and HOSTBOUND_ALLOWED_HOSTS' }
+  return guard
 }

@@ -1,5 +1,7 @@
 import { WasmPolicy } from '../wasm/hostbound.js'
 import { fromEngine, HostboundError, PolicyError } from './errors.js'
+import type { SecretReference } from './secrets.js'
+import { readToml } from './toml.js'
 import type { Mode } from './verdict.js'
 
 /** How a policy is read. */
@@ -43,6 +45,14 @@ export class Policy {
   readonly mode: Mode
   /** True if verdicts depend on the peer: then every request must come with one. */
   readonly needsPeer: boolean
+  /** Where the secrets of its signatures are to be found. */
+  readonly secrets: readonly SecretReference[]
+  /** The names of its `signatures` sections. */
+  readonly signatures: readonly string[]
+  /** True if it asks for a replay store that all processes share: then a store in memory will not do. */
+  readonly needsSharedReplay: boolean
+  /** The largest `max_body` of its signatures, in bytes; 0 if it has none. */
+  readonly maxBody: number
   /** Those of `allowHosts` that the policy did not cover already. */
   readonly addedHosts: readonly string[]
 
@@ -53,6 +63,11 @@ export class Policy {
     this.name = engine.name ?? null
     this.mode = engine.mode as Mode
     this.needsPeer = engine.needsPeer
+    const secrets = engine.secrets() as [SecretReference['kind'], string][]
+    this.secrets = Object.freeze(secrets.map(([kind, name]) => Object.freeze({ kind, name })))
+    this.signatures = Object.freeze(engine.signatures)
+    this.needsSharedReplay = engine.needsSharedReplay
+    this.maxBody = engine.maxBody
     this.addedHosts = Object.freeze(engine.addedHosts)
   }
 
@@ -66,13 +81,32 @@ export class Policy {
   }
 
   /**
+   * Loads the reader of TOML, a module of its own.
+   *
+   * @internal
+   */
+  protected static async loadToml(): Promise<void> {
+    throw new HostboundError('HOSTBOUND_ENGINE', 'this class cannot load the reader of TOML: import `Policy` from an entry')
+  }
+
+  /**
+   * Reads a policy in JSON if its first character is `{`, else in TOML.
+   *
+   * @internal
+   */
+  protected static async fromText(text: string, options?: PolicyOptions): Promise<Policy> {
+    await this.load()
+    return WasmPolicy.isJson(text) ? this.fromJson(text, options) : this.fromToml(text, options)
+  }
+
+  /**
    * Reads a policy in TOML 1.0.
    *
    * @throws {@link PolicyError} with every mistake, its line and column.
    */
   static async fromToml(text: string, options?: PolicyOptions): Promise<Policy> {
-    await this.load()
-    return this.compile(WasmPolicy.fromToml, checkedText(text), options)
+    await Promise.all([this.load(), this.loadToml()])
+    return this.compile(tomlReader, checkedText(text), options)
   }
 
   /**
@@ -109,6 +143,8 @@ export class Policy {
     }
   }
 }
+
+const tomlReader: Reader<string> = (text, file, hosts, source) => WasmPolicy.fromTree(readToml(text, file), text, file, hosts, source)
 
 /** An error about the whole document that the engine does not get to see. */
 export function refusal(code: string, message: string, { file = 'policy' }: PolicyOptions = {}): PolicyError {

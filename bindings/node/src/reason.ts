@@ -2,6 +2,7 @@
 export const REASON_CODES = Object.freeze({
   request_malformed: 1,
   header_duplicate: 2,
+  body_too_large: 3,
   host_missing: 10,
   host_malformed: 11,
   host_duplicate: 12,
@@ -12,6 +13,22 @@ export const REASON_CODES = Object.freeze({
   origin_not_allowed: 31,
   fetch_site_not_allowed: 32,
   route_not_allowed: 40,
+  signature_missing: 50,
+  signature_malformed: 51,
+  signature_component_missing: 52,
+  signature_algorithm_not_allowed: 53,
+  signature_key_unknown: 54,
+  signature_service_mismatch: 55,
+  signature_mismatch: 56,
+  signature_expired: 57,
+  signature_not_yet_valid: 58,
+  signature_window_too_long: 59,
+  content_digest_missing: 60,
+  content_digest_mismatch: 61,
+  nonce_missing: 70,
+  nonce_malformed: 71,
+  nonce_replayed: 72,
+  replay_store_unavailable: 73,
 })
 
 /** Why a request was denied, or would have been. */
@@ -31,12 +48,21 @@ export function reasonOf(code: number): Reason | null {
 }
 
 /**
- * True if the integer form of a verdict denies the request.
+ * True if the integer form of a verdict denies the request. Also for one that is not finished: see {@link needsBody}.
  *
  * @param code - What {@link Guard.inspect} returned.
  */
 export function isDenied(code: number): boolean {
   return (code & (1 << 18)) !== 0
+}
+
+/**
+ * True if the head of the request passed and its body is needed for the verdict: {@link Guard.judge} takes both.
+ *
+ * @param code - What {@link Guard.inspect} returned.
+ */
+export function needsBody(code: number): boolean {
+  return (code & (1 << 19)) !== 0
 }
 
 /**

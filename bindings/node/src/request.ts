@@ -11,7 +11,7 @@ export type HttpVersion = '1.0' | '1.1' | '2' | '3'
 export interface HttpRequest {
   /** Copied into the verdict. */
   readonly id?: string | null | undefined
-  /** The time at which the request is judged, in whole Unix seconds. No policy can ask for it yet. */
+  /** The time at which signatures are judged, in whole Unix seconds. Without it a request that needs one is malformed. */
   readonly now?: number | null | undefined
   /** The method (RFC 9110 §9). */
   readonly method: Bytes
@@ -32,6 +32,6 @@ export interface HttpRequest {
    * not known. Never an address that a header claims. Default: null.
    */
   readonly peer?: string | null | undefined
-  /** The body. No policy can ask for it yet. */
+  /** The body, which {@link Guard.judge} reads; a string is encoded as UTF-8. */
   readonly body?: string | Uint8Array | undefined
 }

@@ -1,10 +1,20 @@
 import type { Reason } from './reason.js'
 
 /** A stage of the judgement; they run in this order. */
-export type Check = 'request' | 'host' | 'peer' | 'origin' | 'route'
+export type Check = 'request' | 'host' | 'peer' | 'origin' | 'route' | 'signature' | 'nonce'
 
 /** What a policy does with a request that fails a check. */
 export type Mode = 'enforce' | 'report'
+
+/** Who signed a request. */
+export interface SignatureIdentity {
+  /** The section of the policy. */
+  readonly name: string
+  /** The id of the key. */
+  readonly key_id: string
+  /** The nonce, or the id of a webhook; null where the profile has none. */
+  readonly nonce: string | null
+}
 
 /** Who was proved to ask, and for what. */
 export interface Identity {
@@ -14,8 +24,8 @@ export interface Identity {
   readonly route: string | null
   /** True for a CORS preflight. */
   readonly preflight: boolean
-  /** What a signature proved. No policy can ask for one yet. */
-  readonly signature: null
+  /** What a signature proved; null if none was asked for, and in report mode. */
+  readonly signature: SignatureIdentity | null
   /** What a token proved. No policy can ask for one yet. */
   readonly token: null
 }

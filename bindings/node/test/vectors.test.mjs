@@ -10,7 +10,7 @@ import test from 'node:test'
 import * as hostbound from 'hostbound'
 
 import { inRepository, readJson, vectors } from './support/files.mjs'
-import { judge, requestOf } from './support/vectors.mjs'
+import { judge, requestOf, secretsOf } from './support/vectors.mjs'
 
 const { Guard, Policy, PolicyError, REASON_CODES } = hostbound
 
@@ -32,9 +32,9 @@ test('the table of reasons has exactly the reasons of the vectors', () => {
 test('every policy vector is read as wanted', async () => {
   const { schema, cases } = readJson('tests/vectors/policy.json')
   assert.equal(schema, 'hostbound-policy-vectors-1')
-  for (const { id, toml, want } of cases) {
+  for (const { id, toml, want, secrets } of cases) {
     const found = await Policy.fromToml(toml, { file: 'hostbound.toml' }).then(
-      () => undefined,
+      (policy) => mistakesOfSecrets(policy, secrets),
       (error) => {
         assert.ok(error instanceof PolicyError, id)
         return error.errors.map(({ code, path, line, column }) => [code, path, line === null ? null : `${line}:${column}`])
@@ -44,6 +44,17 @@ test('every policy vector is read as wanted', async () => {
   }
 })
 
+/** The mistakes that show when the policy meets its secrets. */
+function mistakesOfSecrets(policy, secrets) {
+  if (secrets === undefined) return undefined
+  try {
+    new Guard(policy, { secrets })
+  } catch (error) {
+    assert.ok(error instanceof PolicyError)
+    return error.errors.map(({ code, path, line, column }) => [code, path, `${line}:${column}`])
+  }
+}
+
 test('every verdict is byte for byte the one of the command line', async (t) => {
   const built = join(process.env.CARGO_TARGET_DIR ?? inRepository('target'), 'release/hostbound')
   const command = [process.env.HOSTBOUND_CLI, built].find((path) => path && existsSync(path))
@@ -51,13 +62,17 @@ test('every verdict is byte for byte the one of the command line', async (t) => 
   const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
   t.after(() => rmSync(folder, { recursive: true }))
   let count = 0
-  for (const [policy, requests] of [...byPolicy(vectors()), everyByte()]) {
+  for (const { policy: text, requests, secrets = {}, epoch = 0 } of [...runs(vectors()), everyByte()]) {
     const file = join(folder, 'policy.json')
-    writeFileSync(file, policy)
+    writeFileSync(file, text)
+    const policy = await Policy.fromFile(file)
+    const own = secretsOf(policy, secrets)
+    writeFileSync(join(folder, 'secrets.json'), JSON.stringify(own))
     const input = requests.map((request) => `${JSON.stringify(request)}\n`).join('')
-    const { stdout, stderr, status } = spawnSync(command, ['decide', '--policy', file], { input, encoding: 'utf8', maxBuffer: 1 << 28 })
+    const options = ['--policy', file, '--secrets', join(folder, 'secrets.json'), '--epoch', String(epoch)]
+    const { stdout, stderr, status } = spawnSync(command, ['decide', ...options], { input, encoding: 'utf8', maxBuffer: 1 << 28 })
     assert.ok(status === 0 || status === 1, stderr)
-    const guard = new Guard(await Policy.fromFile(file))
+    const guard = new Guard(policy, { secrets: own, epoch })
     const found = requests.map((request) => `${guard.decideJson(requestOf(request))}\n`).join('')
     assert.equal(found, stdout)
     count += requests.length
@@ -65,15 +80,16 @@ test('every verdict is byte for byte the one of the command line', async (t) => 
   t.diagnostic(`${count} requests`)
 })
 
-/** The requests of the vectors by the text of their policy: one run of the command for each. */
-function byPolicy(cases) {
+/** What is judged by one run of the command: the requests of one policy, in order, with one replay store. */
+function runs(cases) {
   const groups = new Map()
-  for (const { id, policy, request } of cases) {
+  for (const { id, policy, request, before, secrets, epoch } of cases) {
     const text = JSON.stringify(policy)
-    if (!groups.has(text)) groups.set(text, [])
-    groups.get(text).push({ id, ...request })
+    const key = `${epoch} ${text}`
+    if (!groups.has(key)) groups.set(key, { policy: text, requests: [], secrets, epoch })
+    groups.get(key).requests.push(...before, { id, ...request })
   }
-  return groups
+  return groups.values()
 }
 
 /** A policy, and requests with every byte in every place. */
@@ -91,5 +107,5 @@ function everyByte() {
     { headers: [['host', 'a.example']], target: `http://a.example${byte}/a/b` },
     { headers: [['host', 'a.example']], method: `GET${byte}` },
   ])
-  return [JSON.stringify(policy), requests.map((request) => ({ id: 'a', method: 'GET', target: '/a/b', ...request }))]
+  return { policy: JSON.stringify(policy), requests: requests.map((request) => ({ id: 'a', method: 'GET', target: '/a/b', ...request })) }
 }

@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url'
 
 import { initSync, WasmEgress, WasmPolicy } from '../../wasm-egress/hostbound.js'
 import { fromEngine, HostboundError } from '../errors.js'
+import { loadToml, once, readModule } from '../node/modules.js'
 import { decoded, depthOver, MAX_DEPTH, refusal } from '../policy.js'
+import { readToml } from '../toml.js'
 import type { Mode } from '../verdict.js'
 import type { EgressRequest, EgressVerdict } from './verdict.js'
 
-let loading: Promise<void> | undefined
+/** Loads the engine for outbound requests. */
+const loadEngine = once(async () => void initSync({ module: await readModule('wasm-egress') }))
 
 /** A policy, ready to judge outbound requests. */
 export class EgressEngine {
@@ -36,12 +39,11 @@ export class EgressEngine {
 
   /** Reads a policy: a path, or an object of the shape of its JSON. */
   static async load(policy: string | URL | object): Promise<EgressEngine> {
-    loading ??= readEngine()
-    await loading
+    await loadEngine()
     if (typeof policy === 'string' || policy instanceof URL) {
       const path = policy instanceof URL ? fileURLToPath(policy) : policy
       const text = decoded(await readFile(path), { file: path })
-      return this.#compile(() => WasmPolicy.fromText(text, path, [], ''), dirname(resolve(path)))
+      return this.#compile(await reader(text, path), dirname(resolve(path)))
     }
     if (typeof policy !== 'object' || policy === null) {
       throw new HostboundError('HOSTBOUND_OPTION', '`policy` is a path or an object')
@@ -102,7 +104,10 @@ export class EgressEngine {
   }
 }
 
-async function readEngine(): Promise<void> {
-  const bytes = await readFile(new URL('../../wasm-egress/hostbound_bg.wasm', import.meta.url))
-  initSync({ module: await WebAssembly.compile(new Uint8Array(bytes)) })
+/** What compiles the text of a policy. */
+async function reader(text: string, path: string): Promise<() => WasmPolicy> {
+  if (WasmPolicy.isJson(text)) return () => WasmPolicy.fromJson(text, path, [], '')
+  await loadToml()
+  return () => WasmPolicy.fromTree(readToml(text, path), text, path, [], '')
 }
+

@@ -1,17 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 
+import { HostboundError } from '../errors.js'
 import type { Guard } from '../guard.js'
 import type { Policy } from '../policy.js'
-import { isDenied, statusOf } from '../reason.js'
+import { isDenied, needsBody, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
+import type { Secrets } from '../secrets.js'
 import type { Identity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
-import { identify, shareIdentity } from './identity.js'
+import { hold, isRead } from './hold.js'
+import { identify, identifyAs, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
 import { protect, type ProtectableServer } from './protect.js'
 import { requestOf, requestOfStream } from './read.js'
+import { claimIn, type ReplayStore } from './replay.js'
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -45,6 +49,37 @@ export interface Hooks {
   readonly identity?: boolean | undefined
 }
 
+/** What is read again by {@link NodeGuard.reload}. */
+export interface HostboundSources {
+  /** The path of the policy's file, in TOML or JSON; or a policy; or an object of the shape of a policy's JSON. */
+  readonly policy: string | URL | Policy | object
+  /**
+   * Values of the policy's secrets, by the name of the environment variable, the path of the file or the name. They win over the
+   * environment; what is not here is read from where the policy says.
+   */
+  readonly secrets?: Secrets | undefined
+}
+
+/** Reads policy and secrets, with what has changed. @internal */
+export type Loader = (changes?: Partial<HostboundSources>) => Promise<{ policy: Policy; secrets: Secrets }>
+
+/** A request on its way through the guard. */
+interface Incoming {
+  readonly message: Message
+  readonly connection: object
+  readonly read: () => HttpRequest
+  readonly answer: (answer: Answer) => void
+  /** Where the body comes from; undefined for what has none. */
+  readonly body: Readable | undefined
+  /** Asks the client for the body, where it waits to be asked. */
+  readonly beforeBody?: (() => void) | undefined
+}
+
+/** The largest `max_body`: bodies are held, and copied into the engine. */
+const MAX_BODY = 256 * 1024 ** 2
+
+const UNAVAILABLE: Answer = { status: 500, text: 'unavailable\n' }
+
 /** Stands before a server, or inside one as middleware. Made by {@link hostbound}. */
 export class NodeGuard {
   readonly #guard: Guard
@@ -55,11 +90,40 @@ export class NodeGuard {
   /** Connections on which a request was denied: what follows on them is not served. */
   readonly #closing = new WeakSet<object>()
 
+  readonly #load: Loader
+  readonly #store: ReplayStore | undefined
+
   /** @internal */
-  constructor(guard: Guard, reporter: Reporter, hooks: Hooks) {
+  constructor(guard: Guard, reporter: Reporter, hooks: Hooks, load: Loader, store?: ReplayStore) {
     this.#guard = guard
     this.#reporter = reporter
     this.#hooks = hooks
+    this.#load = load
+    this.#store = store
+    this.#acceptable(guard.policy)
+  }
+
+  /** What a policy may not ask of this face. */
+  #acceptable({ needsSharedReplay, maxBody }: Policy): void {
+    if (needsSharedReplay && this.#store === undefined) {
+      throw new HostboundError('HOSTBOUND_OPTION', 'the policy asks for a shared replay store (`replay = "shared"`): give one in `replay`')
+    }
+    if (maxBody > MAX_BODY) {
+      throw new HostboundError('HOSTBOUND_OPTION', `bodies are held until the verdict: \`max_body\` is at most ${MAX_BODY / 1024 ** 2}MiB here`)
+    }
+  }
+
+  /**
+   * Reads policy and secrets again, as after a rotation of keys: from where they came, or as given. Requests are judged by what was
+   * read once it is read; nonces that were used stay used.
+   *
+   * @throws what {@link hostbound} throws; then nothing has changed.
+   */
+  async reload(changes?: Partial<Pick<HostboundSources, 'policy' | 'secrets'>>): Promise<void> {
+    const { policy, secrets } = await this.#load(changes)
+    this.#acceptable(policy)
+    this.#guard.reload(policy, { secrets })
+    this.#reporter.started(policy)
   }
 
   /** The policy, such as for a {@link Guard} of your own. */
@@ -86,11 +150,12 @@ export class NodeGuard {
     response: ServerResponse | Http2ServerResponse,
     next: (error?: unknown) => void,
   ): void => {
-    if (this.admitMessage(request, response)) next()
+    this.whenAdmitted(request, response, undefined, () => next())
   }
 
   /**
-   * For the event `upgrade`: true if the upgrade may go on. Else it has been answered and the socket is closed.
+   * For the event `upgrade`: true if the upgrade may go on. Else it has been answered and the socket is closed. With a replay
+   * store that is not in memory, upgrades on routes that require a signature need {@link NodeGuard.protect}: here they are refused.
    *
    * @example
    * ```js
@@ -100,58 +165,184 @@ export class NodeGuard {
    * ```
    */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, _head?: Uint8Array): boolean => {
-    return this.#admit(request, request.socket, () => requestOf(request), (answer) => answerSocket(socket, request, answer))
+    let isAdmitted = false
+    let isOver = false
+    this.whenUpgraded(request, socket, () => {
+      if (isOver) answerSocket(socket, request, UNAVAILABLE)
+      else isAdmitted = true
+    })
+    isOver = true
+    return isAdmitted
   }
 
-  /** @internal */
-  admitMessage(
+  /** Goes on, at once or later, if the upgrade may; else it is answered. @internal */
+  whenUpgraded(request: IncomingMessage, socket: Duplex, next: () => void): void {
+    this.#admit(
+      {
+        message: request,
+        connection: request.socket,
+        read: () => requestOf(request),
+        answer: (answer) => answerSocket(socket, request, answer),
+        // What follows the head of an upgrade is no body of HTTP.
+        body: undefined,
+      },
+      next,
+    )
+  }
+
+  /** Goes on, at once or later, if the message may be served; else it is answered. @internal */
+  whenAdmitted(
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
-  ): boolean {
+    beforeBody: (() => void) | undefined,
+    next: () => void,
+  ): void {
     const stream = 'stream' in request ? request.stream : undefined
     if (stream !== undefined && this.#admitted.has(stream)) {
       this.#admitted.add(request)
       shareIdentity(stream, request)
-      return true
+      next()
+      return
     }
-    const connection = stream ?? request.socket
-    return this.#admit(request, connection, () => requestOf(request), (answer) => answerResponse(response, request, answer))
-  }
-
-  /** @internal */
-  admitStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): boolean {
-    return this.#admit(stream, stream, () => requestOfStream(stream, headers, rawHeaders), (answer) =>
-      answerStream(stream, headers[':method'], answer),
+    this.#admit(
+      {
+        message: request,
+        connection: stream ?? request.socket,
+        read: () => requestOf(request),
+        answer: (answer) => answerResponse(response, request, answer),
+        body: request.method === 'CONNECT' ? undefined : (stream ?? request),
+        beforeBody,
+      },
+      next,
     )
   }
 
-  /** True if the request may be served; else it has been answered. */
-  #admit(message: Message, connection: object, read: () => HttpRequest, answer: (answer: Answer) => void): boolean {
-    if (this.#admitted.has(message)) return true
-    if (this.#closing.has(connection)) return false
-    let denial: Answer
+  /** Goes on, at once or later, if the stream may be served; else it is answered. @internal */
+  whenStreamAdmitted(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+    next: () => void,
+  ): void {
+    this.#admit(
+      {
+        message: stream,
+        connection: stream,
+        read: () => requestOfStream(stream, headers, rawHeaders),
+        answer: (answer) => answerStream(stream, headers[':method'], answer),
+        // What follows a CONNECT is the tunnel's (RFC 8441 §5).
+        body: headers[':method'] === 'CONNECT' ? undefined : stream,
+        beforeBody: headers.expect === undefined ? undefined : () => stream.additionalHeaders({ ':status': 100 }),
+      },
+      next,
+    )
+  }
+
+  #admit(incoming: Incoming, next: () => void): void {
+    const { message, connection } = incoming
+    if (this.#admitted.has(message)) {
+      next()
+      return
+    }
+    if (this.#closing.has(connection)) return
+    let request: HttpRequest
+    let code: number
     try {
-      const request = read()
-      const code = this.#guard.inspect(request)
+      request = this.#timed(incoming.read())
+      code = this.#guard.inspect(request)
+    } catch (error) {
+      this.#failed(incoming, error)
+      return
+    }
+    if (needsBody(code)) {
+      this.#admitSigned(incoming, request, next)
+      return
+    }
+    if (this.#concluded(incoming, request, code)) next()
+  }
+
+  /** Only signatures are judged by the time. */
+  #timed(request: HttpRequest): HttpRequest {
+    if (this.#guard.policy.signatures.length === 0) return request
+    return { ...request, now: Math.floor(Date.now() / 1000) }
+  }
+
+  /** Synchronous where nothing is waited for: a body that is not there, a store in memory. */
+  #admitSigned(incoming: Incoming, request: HttpRequest, next: () => void): void {
+    const conclude = (whole: HttpRequest, settle: (isServed: boolean) => void): void => {
+      const store = this.#store
+      try {
+        const claim = store === undefined ? undefined : this.#guard.claim(whole)
+        if (store === undefined || claim === undefined) {
+          settle(this.#concluded(incoming, whole, this.#guard.judge(whole)))
+          return
+        }
+        void claimIn(store, claim, (error) => this.#reporter.failed('the replay store failed', error)).then((outcome) => {
+          settle(this.#concluded(incoming, whole, this.#guard.answer(whole, outcome)))
+        }).catch((error: unknown) => this.#failed(incoming, error))
+      } catch (error) {
+        this.#failed(incoming, error)
+      }
+    }
+    const { body } = incoming
+    if (body === undefined) {
+      conclude(request, (isServed) => isServed && next())
+      return
+    }
+    if (isRead(body)) {
+      this.#failed(incoming, new HostboundError('HOSTBOUND_OPTION', 'the body was read before Hostbound saw it: put the guard before every body parser, or use `protect`'))
+      return
+    }
+    const limit = this.#guard.bodyLimit() ?? 0
+    incoming.beforeBody?.()
+    void hold(body, limit).then((held) => {
+      if (held.kind === 'gone') return
+      conclude({ ...request, body: held.body }, (isServed) => {
+        if (held.kind === 'whole') held.release()
+        if (isServed) next()
+        // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
+        else body.resume()
+      })
+    })
+  }
+
+  /** True if the request that was judged last may be served; else it is answered. */
+  #concluded(incoming: Incoming, request: HttpRequest, code: number): boolean {
+    const { message } = incoming
+    try {
       if (!isDenied(code)) {
         if (code !== 0) this.#tell('onReport', message, request)
-        if (this.#hooks.identity !== false) identify(message, request, this.#guard)
+        if (this.#hooks.identity !== false) this.#identify(message, request)
         this.#admitted.add(message)
         return true
       }
-      denial = { status: statusOf(code), text: this.#guard.clientText() }
+      const denial = { status: statusOf(code), text: this.#guard.clientText(), header: this.#guard.clientHeader() }
       this.#tell('onDeny', message, request)
+      this.#deny(incoming, denial)
     } catch (error) {
-      this.#reporter.failed('the request could not be judged', error)
-      denial = { status: 500, text: 'unavailable\n' }
+      this.#failed(incoming, error)
     }
+    return false
+  }
+
+  #identify(message: Message, request: HttpRequest): void {
+    // What a body or a nonce proved cannot be asked a second time.
+    if (request.body === undefined && this.#guard.policy.signatures.length === 0) identify(message, request, this.#guard)
+    else identifyAs(message, this.#guard.verdict().identity)
+  }
+
+  #failed(incoming: Incoming, error: unknown): void {
+    this.#reporter.failed('the request could not be judged', error)
+    this.#deny(incoming, UNAVAILABLE)
+  }
+
+  #deny({ connection, answer }: Incoming, denial: Answer): void {
     this.#closing.add(connection)
     try {
       answer(denial)
     } catch (error) {
       this.#reporter.failed('the denial could not be sent', error)
     }
-    return false
   }
 
   #tell(hook: 'onDeny' | 'onReport', message: Message, request: HttpRequest): void {

@@ -2,6 +2,11 @@ import type { Guard } from '../guard.js'
 import type { HttpRequest } from '../request.js'
 import type { Identity } from '../verdict.js'
 
+/** Gives a message that was allowed a `hostbound` member that is known already. */
+export function identifyAs(message: object, identity: Identity | null): void {
+  Object.defineProperty(message, 'hostbound', { configurable: true, enumerable: false, value: identity })
+}
+
 /**
  * Gives a message that was allowed a `hostbound` member. It is computed when it is first read, from the request as it was
  * judged: what the application changes in the meantime does not matter.

@@ -41,30 +41,46 @@ export function protect<Server extends ProtectableServer>(server: Server, guard:
 
   const emit = server.emit
   server.emit = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
-    if (!isAdmitted(guard, event, args)) return true
-    return Reflect.apply(emit, this, [event, ...args]) as boolean
+    let answer = true
+    whenAdmitted(guard, event, args, (asEvent) => {
+      answer = Reflect.apply(emit, this, [asEvent ?? event, ...args]) as boolean
+    })
+    return answer
   }
   listen(server)
   return server
 }
 
-function isAdmitted(guard: NodeGuard, event: string | symbol, args: unknown[]): boolean {
+/** Emits, at once or later, what was allowed. */
+function whenAdmitted(guard: NodeGuard, event: string | symbol, args: unknown[], emit: (asEvent?: string) => void): void {
   switch (event) {
     case 'request':
-    case 'checkContinue':
     case 'checkExpectation':
-      return guard.admitMessage(args[0] as Request, args[1] as Response)
+      guard.whenAdmitted(args[0] as Request, args[1] as Response, undefined, () => emit())
+      return
+    case 'checkContinue': {
+      // Whoever had to ask for the body before the verdict has told the client to go on: for the application it is a request.
+      let isAsked = false
+      const ask = (): void => {
+        isAsked = true
+        ;(args[1] as Response).writeContinue()
+      }
+      guard.whenAdmitted(args[0] as Request, args[1] as Response, ask, () => emit(isAsked ? 'request' : undefined))
+      return
+    }
     case 'upgrade':
-      return guard.upgrade(args[0] as IncomingMessage, args[1] as Duplex)
+      guard.whenUpgraded(args[0] as IncomingMessage, args[1] as Duplex, () => emit())
+      return
     case 'connect':
       // HTTP/1 hands over a socket, HTTP/2 a response.
-      return args[0] instanceof IncomingMessage
-        ? guard.upgrade(args[0], args[1] as Duplex)
-        : guard.admitMessage(args[0] as Request, args[1] as Response)
+      if (args[0] instanceof IncomingMessage) guard.whenUpgraded(args[0], args[1] as Duplex, () => emit())
+      else guard.whenAdmitted(args[0] as Request, args[1] as Response, undefined, () => emit())
+      return
     case 'stream':
-      return guard.admitStream(args[0] as ServerHttp2Stream, args[1] as IncomingHttpHeaders, args[3] as string[])
+      guard.whenStreamAdmitted(args[0] as ServerHttp2Stream, args[1] as IncomingHttpHeaders, args[3] as string[], () => emit())
+      return
     default:
-      return true
+      emit()
   }
 }
 

@@ -72,11 +72,15 @@ async function judgeAll() {
 
 /** In the page: reads every policy vector and gives back those that are not read as wanted. */
 async function readAllPolicies() {
-  const { Policy } = await import('/dist/index.web.js')
+  const { Guard, Policy } = await import('/dist/index.web.js')
   const { cases } = await (await fetch('/vectors/policy.json')).json()
   const wrong = []
-  for (const { id, toml, want } of cases) {
-    const found = await Policy.fromToml(toml, { file: 'hostbound.toml' }).then(
+  for (const { id, toml, want, secrets } of cases) {
+    const read = async () => {
+      const policy = await Policy.fromToml(toml, { file: 'hostbound.toml' })
+      if (secrets !== undefined) new Guard(policy, { secrets })
+    }
+    const found = await read().then(
       () => null,
       ({ errors }) => errors.map(({ code, path, line, column }) => [code, path, `${line}:${column}`]),
     )

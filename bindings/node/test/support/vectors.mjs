@@ -2,17 +2,32 @@
 // them. Without node: imports: the browser test runs the same file.
 
 /** The files of requests and verdicts. */
-export const FILES = ['authority', 'guard', 'host', 'origin', 'peer', 'request', 'route']
+export const FILES = ['authority', 'guard', 'host', 'origin', 'peer', 'request', 'route', 'signature']
 
 /** The cases of one file. */
 export function casesOf(file) {
   if (file.schema !== 'hostbound-vectors-1') throw new Error(`schema ${file.schema}`)
+  const requests = new Map(file.cases.map(({ id, request }) => [id, expand(request)]))
   return file.cases.map((vector) => ({
     ...vector,
     policy: expand(typeof vector.policy === 'string' ? file.policies[vector.policy] : vector.policy),
     request: expand(vector.request),
     want: expand(vector.want),
+    before: (vector.before ?? []).map((id) => requests.get(id)),
+    secrets: file.secrets ?? {},
   }))
+}
+
+/** Those of the file's secrets that the policy refers to. */
+export function secretsOf(policy, secrets) {
+  return Object.fromEntries(Object.entries(secrets).filter(([name]) => policy.secrets.some((reference) => reference.name === name)))
+}
+
+/** A guard as the cases before a case left it. */
+export function staged({ before, epoch = 0, secrets }, policy, Guard) {
+  const guard = new Guard(policy, { secrets: secretsOf(policy, secrets), epoch })
+  for (const request of before) guard.judge(requestOf(request))
+  return guard
 }
 
 /** The JSON form of a request as this package takes it. */
@@ -22,10 +37,11 @@ export function requestOf({ headers, body, ...rest }) {
 }
 
 /** Judges a case in every way there is and says what differs from what is wanted: an empty list, if all is well. */
-export async function judge(vector, { Policy, Guard, reasonOf, isDenied, statusOf }) {
-  const guard = new Guard(await Policy.fromJson(JSON.stringify(vector.policy), { file: 'vector' }))
+export async function judge(vector, { Policy, Guard, reasonOf, isDenied, needsBody, statusOf }) {
+  const policy = await Policy.fromJson(JSON.stringify(vector.policy), { file: 'vector' })
+  const guard = staged(vector, policy, Guard)
   const request = requestOf(vector.request)
-  const code = guard.inspect(request)
+  const code = guard.judge(request)
   const verdict = guard.verdict()
   const wrong = []
   const same = (what, found, wanted) => {
@@ -39,10 +55,22 @@ export async function judge(vector, { Policy, Guard, reasonOf, isDenied, statusO
   same('zero', code === 0, verdict.decision === 'allow' && verdict.reported.length === 0)
   same('policy', verdict.policy, guard.policy.digest)
   same('id', verdict.id, vector.request.id ?? null)
-  const json = guard.decideJson(request)
-  same('as JSON', JSON.stringify(verdict), json)
-  same('again', guard.decideJson({ ...request, headers: request.headers.flat() }), json)
   same('text', guard.clientText().split('\n')[0], verdict.public_reason ?? '')
+  same('header', guard.clientHeader()?.[0], { 401: 'WWW-Authenticate', 503: 'Retry-After' }[verdict.status])
+  // Of a signed request a second judgement would be of a replay.
+  const isSigned = vector.policy.signatures !== undefined
+  const again = () => (isSigned ? staged(vector, policy, Guard) : guard)
+  const json = again().decideJson(request)
+  same('as JSON', JSON.stringify(verdict), json)
+  same('again', again().decideJson({ ...request, headers: request.headers.flat() }), json)
+  // The head alone never allows what the whole denies.
+  const head = again().inspect(request)
+  same('head', isDenied(head) && (needsBody(head) || head === code), isDenied(code) || needsBody(head))
+  // A store of the caller's comes to the same verdict.
+  const other = again()
+  const claim = other.claim(request)
+  if (claim === undefined) same('without a claim', other.verdict(), verdict)
+  else if (code === 0) same('claimed', other.answer(request, { outcome: 'made', epoch: 0 }), code)
   return wrong
 }
 

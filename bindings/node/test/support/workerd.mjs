@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
-const FILES = ['common', 'edge', 'engine', 'errors', 'guard', 'pack', 'policy', 'reason']
+const FILES = ['common', 'edge', 'engine', 'errors', 'guard', 'memory', 'pack', 'policy', 'reason', 'secrets', 'toml']
 
 /** Starts a worker on a free port of 127.0.0.1 until the test has ended. Undefined if workerd does not run here. */
 export async function startWorker(t, script) {
@@ -41,6 +41,8 @@ function configuration(script) {
     ['worker', 'esModule', text(script)],
     ['hostbound/edge', 'esModule', text("export * from './dist/edge.js'")],
     ['hostbound/hostbound.wasm', 'wasm', `embed ${text(`${PACKAGE}wasm/hostbound_bg.wasm`)}`],
+    ['hostbound/hostbound-toml.wasm', 'wasm', `embed ${text(`${PACKAGE}wasm-toml/hostbound_bg.wasm`)}`],
+    ['hostbound/wasm-toml/hostbound.js', 'esModule', `embed ${text(`${PACKAGE}wasm-toml/hostbound.js`)}`],
     ['hostbound/wasm/hostbound.js', 'esModule', `embed ${text(`${PACKAGE}wasm/hostbound.js`)}`],
     ...FILES.map((name) => [`hostbound/dist/${name}.js`, 'esModule', `embed ${text(`${PACKAGE}dist/${name}.js`)}`]),
   ]

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream'
+
+/** What became of a body that was waited for. */
+export type Held =
+  /** All of it is here. `release` hands it to the stream, for whoever reads next: to be called just before. */
+  | { readonly kind: 'whole'; readonly body: Uint8Array; readonly release: () => void }
+  /** There is more than the limit; what follows is dropped. */
+  | { readonly kind: 'too-large'; readonly body: Uint8Array }
+  /** The other end has gone. */
+  | { readonly kind: 'gone' }
+
+/** True if something has read from the stream already: its body cannot be judged any more. */
+export function isRead(stream: Readable): boolean {
+  return stream.readableDidRead || stream.readableEnded || stream.readableEncoding !== null
+}
+
+/**
+ * Waits for the whole body of a message without taking it away from whoever reads the message afterwards. What the connection
+ * delivers is kept, not buffered in the stream, until all of it is here: then it is handed to the stream as it came.
+ *
+ * INVARIANT: at most `limit` bytes and one chunk are kept.
+ */
+export function hold(stream: Readable, limit: number): Promise<Held> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  return new Promise((resolve) => {
+    const settle = (held: Held): void => {
+      stream.off('close', onGone)
+      stream.off('error', onGone)
+      resolve(held)
+    }
+    const onGone = (): void => settle({ kind: 'gone' })
+    stream.on('close', onGone)
+    stream.on('error', onGone)
+
+    const { push } = stream
+    const give = (chunk: unknown, encoding?: BufferEncoding): boolean => Reflect.apply(push, stream, [chunk, encoding]) as boolean
+    const take = (chunk: unknown): boolean => {
+      if (chunk === null) {
+        // The end, too, is told when there is somebody to hear it.
+        const release = (): void => {
+          Reflect.deleteProperty(stream, 'push')
+          for (const kept of chunks) give(kept)
+          give(null)
+        }
+        settle({ kind: 'whole', body: Buffer.concat(chunks, length), release })
+        return false
+      }
+      const bytes = chunk as Uint8Array
+      length += bytes.length
+      if (length > limit) {
+        // Nobody reads it: let it run out.
+        Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: (rest: unknown) => (rest === null ? give(null) : true) })
+        settle({ kind: 'too-large', body: Buffer.concat([...chunks, bytes], length) })
+        return true
+      }
+      chunks.push(bytes)
+      return true
+    }
+
+    // What came before the guard was asked, as behind other middleware, is in the stream's buffer already.
+    const early = stream.readableLength > 0 ? (stream.read() as Uint8Array | null) : null
+    if (early !== null) {
+      length = early.length
+      chunks.push(early)
+      if (hasEnded(stream)) {
+        // Before the end is told, which is in the next tick.
+        stream.unshift(early)
+        settle(length > limit ? { kind: 'too-large', body: early } : { kind: 'whole', body: early, release: nothing })
+        return
+      }
+    } else if (hasEnded(stream)) {
+      settle({ kind: 'whole', body: new Uint8Array(), release: nothing })
+      return
+    }
+    Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: take })
+    // Asks for data, and takes none.
+    stream.read(0)
+  })
+}
+
+/** The stream has it already. */
+function nothing(): void {}
+
+/** True if the stream has been told of its end, though nobody has read up to it. */
+function hasEnded(stream: Readable): boolean {
+  // An IncomingMessage says so itself; a stream of HTTP/2, if its head was all of it. Else the end comes through `push`.
+  return 'endAfterHeaders' in stream ? stream.endAfterHeaders === true : 'complete' in stream && stream.complete === true
+}
