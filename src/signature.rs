@@ -10,6 +10,8 @@ pub(crate) mod grammar;
 mod head;
 mod replay;
 mod sign;
+#[cfg(test)]
+mod third_party;
 
 use std::fmt;
 
