@@ -2,8 +2,10 @@
 
 use hostbound::{
     Authority, Guard, Header, Headers, HostPattern, Inspection, MemoryReplay, Origin, Peer, Policy, PolicyDocument,
-    Request, RequestDocument, Scheme, Surroundings, Timestamp, Version, pack,
+    Request, RequestDocument, Scheme, Secrets, Surroundings, Timestamp, Version, pack,
 };
+#[cfg(feature = "egress")]
+use hostbound::{Decision, EgressDocument};
 
 /// A policy document, as TOML and as JSON: what compiles also compiles from its compiled form, to the same digest.
 pub fn policy(data: &[u8]) {
@@ -59,33 +61,12 @@ pub fn request(data: &[u8]) {
             let verdict = guard.decide(&document, &mut replay);
             assert_eq!(explanation.verdict.to_json(), verdict.to_json());
         }
-        // method SP target LF *( name ":" value LF )
-        let mut lines = data.split(|byte| *byte == b'\n');
-        let start = lines.next().unwrap_or_default();
-        let mut words = start.splitn(3, |byte| *byte == b' ');
-        let (method, target, version) = (words.next(), words.next(), words.next());
-        let field = |line: &'_ [u8]| -> Option<(usize, usize)> {
-            line.iter().position(|byte| *byte == b':').map(|at| (at, line.len()))
-        };
-        let headers: Vec<_> = lines
-            .filter_map(|line| {
-                field(line).map(|(at, end)| Header {
-                    name: &line[..at],
-                    value: &line[at + 1..end],
-                })
-            })
-            .collect();
+        let (line, headers) = head(data);
         let request = Request {
-            method: method.unwrap_or_default(),
             scheme: Scheme::Http,
-            version: match version {
-                Some(b"2") => Version::Http2,
-                Some(b"1.0") => Version::Http10,
-                _ => Version::Http11,
-            },
-            target: target.unwrap_or_default(),
             headers: Headers::new(&headers),
             peer: Peer::from_address([127, 0, 0, 1].into()),
+            ..line
         };
         judge(guard, &request, None);
     });
@@ -125,6 +106,144 @@ pub fn route(data: &[u8]) {
             form = decode(&form);
         }
     });
+}
+
+/// When the seeds of [`signature`] were signed.
+pub const SIGNED_AT: Timestamp = Timestamp(1_767_225_600);
+
+/// A signed request before a policy with all four profiles: in JSON, and as a raw head, an empty line and a body; and the bytes as each of the structured
+/// fields of a request that is otherwise in order. True if the raw request is allowed by its signature.
+pub fn signature(data: &[u8]) -> bool {
+    thread_local!(static GUARD: Guard = signed_guard());
+    GUARD.with(|guard| {
+        if let Ok(document) = RequestDocument::from_json(data) {
+            let mut replay = MemoryReplay::new(Timestamp(0));
+            let explanation = guard.explain(&document, &replay);
+            let verdict = guard.decide(&document, &mut replay);
+            assert_eq!(explanation.verdict.to_json(), verdict.to_json());
+        }
+        for field in ["signature-input", "signature", "content-digest"] {
+            let headers = FIELDS.map(|(name, value)| Header {
+                name: name.as_bytes(),
+                value: if name == field { data } else { value.as_bytes() },
+            });
+            let (line, _) = head(b"POST /ms/");
+            let headers = Headers::new(&headers);
+            assert!(
+                !judge_signed(guard, &Request { headers, ..line }, b"{}"),
+                "nobody signed this"
+            );
+        }
+        let end = data.windows(2).position(|pair| pair == b"\n\n");
+        let (start, body) = data.split_at(end.unwrap_or(data.len()));
+        let (line, headers) = head(start);
+        let headers = Headers::new(&headers);
+        judge_signed(guard, &Request { headers, ..line }, body.get(2..).unwrap_or_default())
+    })
+}
+
+/// True if the request is allowed by its signature. Then no other body is.
+fn judge_signed(guard: &Guard, request: &Request<'_>, body: &[u8]) -> bool {
+    let judged = |request: &Request<'_>, now, body: &[u8]| {
+        let verdict = guard.judge(request, now, body, &mut MemoryReplay::new(Timestamp(0)));
+        let identity = verdict.identity();
+        let is_signed = identity.is_some_and(|identity| identity.signature().is_some());
+        (verdict.is_allowed() && is_signed, verdict.document(None).to_json())
+    };
+    let (is_signed, json) = judged(request, Some(SIGNED_AT), body);
+    assert!(json.is_ascii() && !json.contains('\n'));
+    let mut buffer = Vec::new();
+    pack(request, Some(SIGNED_AT), &mut buffer).expect("short enough");
+    let (again, now) = Request::unpack(&buffer).expect("packed");
+    assert_eq!(judged(&again, now, body).1, json);
+    if is_signed {
+        assert!(!judged(request, now, &[body, b"x"].concat()).0, "the body is covered");
+    }
+    is_signed
+}
+
+fn signed_guard() -> Guard {
+    let policy = Policy::from_toml(SIGNATURES, "fuzz").expect("a valid policy");
+    let mut secrets = Secrets::new();
+    for name in ["MS", "HN", "SS", "SW1", "SW2"] {
+        secrets.insert_named(
+            policy.secrets(),
+            name,
+            &format!("published-test-key-for-fuzzing-{name}"),
+        );
+    }
+    Guard::with_secrets(policy, &secrets).expect("every secret is given")
+}
+
+/// An outbound URL, with its request in JSON or alone: what is allowed goes where WHATWG reads it to, and says so.
+#[cfg(feature = "egress")]
+pub fn egress_url(data: &[u8]) {
+    thread_local!(static GUARD: Guard = Guard::new(Policy::from_toml(EGRESS, "fuzz").expect("a valid policy")));
+    let document = EgressDocument::from_json(data).ok().or_else(|| {
+        Some(EgressDocument {
+            url: std::str::from_utf8(data).ok()?.to_owned(),
+            ..EgressDocument::default()
+        })
+    });
+    let Some(document) = document else { return };
+    GUARD.with(|guard| {
+        let verdict = guard.judge_egress(&document);
+        let json = verdict.to_json();
+        assert!(!json.contains('\n'));
+        assert_eq!(verdict.decision == Decision::Allow, verdict.identity.is_some());
+        let Some(identity) = verdict.identity else { return };
+        let mut url = url::Url::parse(&document.url).expect("what is allowed is a URL");
+        url.set_fragment(None);
+        // WHATWG keeps the dot of the root; it names the same host.
+        if let Some(name) = url
+            .host_str()
+            .and_then(|host| host.strip_suffix('.'))
+            .map(str::to_owned)
+        {
+            url.set_host(Some(&name)).expect("a host without its dot is one");
+        }
+        assert_eq!(identity.url, url.as_str());
+        assert_eq!(Some(identity.port), url.port_or_known_default());
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        assert_eq!(identity.host, host);
+        // It is one of the policy's, and stays allowed as it is written out.
+        assert!(
+            ["a.example", "127.0.0.1", "::1"].contains(&host) || host.ends_with(".b.example"),
+            "{host}"
+        );
+        let again = EgressDocument {
+            url: identity.url.clone(),
+            ..document.clone()
+        };
+        let again = guard.judge_egress(&again).identity.expect("allowed again");
+        assert_eq!(again.url, identity.url);
+    });
+}
+
+/// `method SP target [SP version] *( LF name ":" value )`: over https, from nobody.
+fn head(data: &[u8]) -> (Request<'_>, Vec<Header<'_>>) {
+    let mut lines = data.split(|byte| *byte == b'\n');
+    let mut words = lines.next().unwrap_or_default().splitn(3, |byte| *byte == b' ');
+    let line = Request {
+        method: words.next().unwrap_or_default(),
+        scheme: Scheme::Https,
+        target: words.next().unwrap_or_default(),
+        version: match words.next() {
+            Some(b"2") => Version::Http2,
+            Some(b"1.0") => Version::Http10,
+            _ => Version::Http11,
+        },
+        headers: Headers::new(&[]),
+        peer: Peer::Unknown,
+    };
+    let headers = lines.filter_map(|line| {
+        let at = line.iter().position(|byte| *byte == b':')?;
+        Some(Header {
+            name: &line[..at],
+            value: &line[at + 1..],
+        })
+    });
+    (line, headers.collect())
 }
 
 fn judge(guard: &Guard, request: &Request<'_>, now: Option<Timestamp>) {
@@ -215,4 +334,70 @@ require = []
 name = "rest"
 path = "/**"
 require = []
+"#;
+
+/// A request that is in order but for its signature, which nobody made.
+const FIELDS: [(&str, &str); 4] = [
+    ("host", "a.example"),
+    (
+        "signature-input",
+        "sig=(\"@method\" \"@authority\" \"@path\" \"@query\" \"content-digest\");created=1767225600;expires=1767225660;nonce=\"0123456789abcdef\";keyid=\"m\";alg=\"hmac-sha256\";tag=\"t\"",
+    ),
+    ("signature", "sig=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"),
+    (
+        "content-digest",
+        "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:",
+    ),
+];
+
+const SIGNATURES: &str = r#"
+version = 1
+[hosts]
+allow = ["a.example", "b.example"]
+[signatures.ms]
+profile = "http-message-signatures"
+tag = "t"
+keys = [{ id = "m", secret = { name = "MS" } }]
+[signatures.hn]
+profile = "host-nonce"
+headers = { key_id = "x-key-id" }
+content_types = ["application/json"]
+keys = [{ id = "h", secret = { name = "HN" }, hosts = ["a.example"] }]
+[signatures.ss]
+profile = "service-scoped"
+nonce = "mac"
+keys = [{ id = "s", secret = { name = "SS" }, hosts = ["a.example"], service_id = "billing" }]
+[signatures.sw]
+profile = "standard-webhooks"
+keys = [
+    { id = "w1", secret = { name = "SW1" }, hosts = ["a.example"] },
+    { id = "w2", secret = { name = "SW2" }, hosts = ["a.example"] },
+]
+[[routes]]
+path = "/ms/**"
+require = ["signature:ms"]
+[[routes]]
+path = "/hn/**"
+require = ["signature:hn"]
+[[routes]]
+path = "/ss/**"
+require = ["signature:ss"]
+[[routes]]
+path = "/sw/**"
+require = ["signature:sw"]
+[[routes]]
+path = "/open"
+require = []
+"#;
+
+#[cfg(feature = "egress")]
+const EGRESS: &str = r#"
+version = 1
+[hosts]
+allow = ["localhost"]
+[egress]
+allow = ["https://a.example", "http://a.example:8080", "https://*.b.example", "http://127.0.0.1", "http://[::1]:8080"]
+redirects = "allowed"
+[egress.credentials]
+"https://a.example" = ["authorization"]
 "#;

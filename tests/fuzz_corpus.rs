@@ -5,6 +5,7 @@
 #[path = "../fuzz/targets.rs"]
 mod targets;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use hostbound_vectors as vectors;
@@ -39,11 +40,34 @@ fn route_corpus() {
     replay("route", targets::route);
 }
 
+/// Among the seeds are requests of every profile whose signature is right.
+#[test]
+fn signature_corpus() {
+    thread_local!(static ALLOWED: Cell<usize> = const { Cell::new(0) });
+    replay("signature", |data| {
+        if targets::signature(data) {
+            ALLOWED.set(ALLOWED.get() + 1);
+        }
+    });
+    assert_eq!(ALLOWED.get(), 12);
+}
+
+#[cfg(feature = "egress")]
+#[test]
+fn egress_url_corpus() {
+    replay("egress_url", targets::egress_url);
+    for case in vectors::load_egress().cases {
+        targets::egress_url(case.request.to_string().as_bytes());
+        targets::egress_url(case.request["url"].as_str().unwrap().as_bytes());
+    }
+}
+
 #[test]
 fn vectors_as_seeds() {
     for file in vectors::load() {
         for case in &file.cases {
             targets::request(case.request.to_string().as_bytes());
+            targets::signature(case.request.to_string().as_bytes());
             targets::policy(case.policy.to_string().as_bytes());
             let latin1 = |text: &str| {
                 text.chars()
