@@ -168,8 +168,10 @@ fn is_wholly_global(network: Network) -> bool {
     if network.is_single() {
         return Reachability::of(network.address()).is_global();
     }
+    // The narrowest row that has the whole block: that of its first address may have this one alone (192.0.0.10/32 in 192.0.0.10/31).
+    let around = REGISTRY.iter().filter(|row| row.block.covers(network));
     network.address().is_ipv4()
-        && RegistryRow::of(network.address()).is_none_or(|row| row.global)
+        && around.max_by_key(|row| row.block.prefix()).is_none_or(|row| row.global)
         && !REGISTRY.iter().any(|row| !row.global && network.covers(row.block))
         && !METADATA.iter().any(|row| network.contains(row.address))
 }
@@ -386,6 +388,14 @@ mod tests {
     }
 
     #[test]
+    fn a_global_address_first_in_a_block_does_not_stand_for_the_rest() {
+        let rules = rules(&["global", "192.0.0.10/31"]);
+        for (address, want) in [("192.0.0.10", true), ("192.0.0.11", true), ("192.0.0.8", false)] {
+            assert_eq!(rules.allows(address.parse().unwrap()).is_ok(), want, "{address}");
+        }
+    }
+
+    #[test]
     fn a_covered_entry_names_the_earlier_one() {
         const ROWS: &[(&[&str], &str, Option<usize>)] = &[
             (&["10.0.0.0/8"], "10.1.0.0/16", Some(0)),
@@ -397,6 +407,7 @@ mod tests {
             (&["global"], "192.0.0.9", Some(0)),
             (&["global"], "192.0.0.8/31", None),
             (&["global"], "192.0.0.8", None),
+            (&["global"], "192.0.0.10/31", None),
             (&["global"], "8.0.0.0/5", None),
             (&["global"], "0.0.0.0/0", None),
             (&["global"], "168.63.0.0/16", None),
