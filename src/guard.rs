@@ -17,7 +17,7 @@ use crate::peer::Peer;
 use crate::policy::{Exempt, Policy};
 use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
 use crate::route::{Route, Selector};
-use crate::signature::{Context, KeyRing, MemoryReplay, SignedHead};
+use crate::signature::{ClaimOutcome, Context, KeyRing, MemoryReplay, SignedHead};
 use crate::verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Mode, Reason, Verdict, VerdictDocument,
 };
@@ -130,6 +130,18 @@ impl Guard {
         body: &[u8],
         replay: &mut MemoryReplay,
     ) -> Verdict<'a> {
+        self.judge_with(request, now, body, |needs| {
+            (needs.claim_outcome_in(replay), replay.epoch())
+        })
+    }
+
+    fn judge_with<'a>(
+        &'a self,
+        request: &Request<'a>,
+        now: Option<Timestamp>,
+        body: &[u8],
+        mut claim: impl FnMut(&NeedsNonce<'_>) -> (ClaimOutcome, Timestamp),
+    ) -> Verdict<'a> {
         let mut inspection = self.inspect(request, now);
         loop {
             inspection = match inspection {
@@ -138,7 +150,10 @@ impl Guard {
                     needs.update(body);
                     needs.finish()
                 }
-                Inspection::NeedsNonce(needs) => Inspection::Decided(needs.claim_in(replay)),
+                Inspection::NeedsNonce(needs) => {
+                    let (outcome, epoch) = claim(&needs);
+                    return needs.answer(outcome, epoch);
+                }
             }
         }
     }
@@ -146,9 +161,19 @@ impl Guard {
     /// Judges a request in JSON form that carries all that could be asked for.
     #[must_use]
     pub fn decide(&self, document: &RequestDocument, replay: &mut MemoryReplay) -> VerdictDocument {
+        self.decide_with(document, |needs| (needs.claim_outcome_in(replay), replay.epoch()))
+    }
+
+    /// The same with a replay store of the caller's: what it makes of a claim, and since when it has kept every claim.
+    #[must_use]
+    pub fn decide_with(
+        &self,
+        document: &RequestDocument,
+        claim: impl FnMut(&NeedsNonce<'_>) -> (ClaimOutcome, Timestamp),
+    ) -> VerdictDocument {
         let headers = document.headers();
         let request = document.request(&headers);
-        let verdict = self.judge(&request, document.now(), document.body(), replay);
+        let verdict = self.judge_with(&request, document.now(), document.body(), claim);
         verdict.document(document.id.as_deref())
     }
 }

@@ -11,6 +11,7 @@ mod finding;
 mod input;
 mod output;
 mod policy;
+mod replay;
 mod secrets;
 mod shorthand;
 mod stream;

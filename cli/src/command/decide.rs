@@ -6,6 +6,7 @@ use hostbound::{Decision, MemoryReplay, RequestDocument, Timestamp, VerdictDocum
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::printable;
+use crate::replay::SharedReplay;
 use crate::secrets::SecretsArgs;
 use crate::stream::{JudgedLine, StreamArgs};
 
@@ -24,6 +25,10 @@ pub(crate) struct Decide {
     /// Since when the run's replay store has kept every claim, in Unix seconds: signatures from before are refused
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     epoch: u64,
+
+    /// Use up nonces in this Redis, which other processes share, instead: redis://HOST:PORT
+    #[arg(long, value_name = "URL", conflicts_with = "epoch")]
+    replay: Option<String>,
 }
 
 impl Decide {
@@ -33,10 +38,16 @@ impl Decide {
 
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let guard = self.stream.policy.guard_with(&self.secrets)?;
+        if let Some(url) = &self.replay {
+            let mut shared = SharedReplay::connect(url)?;
+            return self.stream.run(&guard, |line| {
+                let document = RequestDocument::from_json(line)?;
+                Ok(guard.decide_with(&document, |needs| shared.claim(needs)))
+            });
+        }
         let mut replay = MemoryReplay::new(Timestamp(self.epoch));
-        self.stream.run(&guard, |line| {
-            Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay))
-        })
+        self.stream
+            .run(&guard, |line| Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay)))
     }
 }
 

@@ -1,0 +1,91 @@
+//! A replay store in Redis, shared by all processes of a service, for [`hostbound`].
+//!
+//! One server, not a cluster, which must not evict keys (`maxmemory-policy noeviction`). Its own clock says when entries end. A server that starts anew, or
+//! loses its keys, has a new epoch: signatures from before it are refused. What a failover to an asynchronous replica can lose is not noticed: a replica that
+//! has the scripts and not the last claims would let those be made once more.
+
+#![deny(missing_docs, unreachable_pub)]
+
+use hostbound::{Claim, ClaimOutcome, REDIS_CLAIM, REDIS_EPOCH, Timestamp};
+use redis::{ConnectionLike, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, cmd, pipe};
+
+const EPOCH: &str = "hostbound:1:epoch";
+
+/// The scripts of the store. Cheap to use, and to be made once.
+#[derive(Debug)]
+pub struct RedisReplay {
+    claim: Script,
+}
+
+impl Default for RedisReplay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RedisReplay {
+    /// A store; the server is the caller's, with each claim.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            claim: Script::new(REDIS_CLAIM),
+        }
+    }
+
+    /// Makes a claim, if nobody has: what became of it, and since when the server has kept every claim. One round trip.
+    ///
+    /// # Errors
+    /// The server cannot be asked: the request is to be refused ([`ClaimOutcome::Failed`]).
+    pub fn claim(
+        &self,
+        server: &mut impl ConnectionLike,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> RedisResult<(ClaimOutcome, Timestamp)> {
+        let (code, epoch) = match self.ask(server, claim, now) {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.begin(server, now)?;
+                self.ask(server, claim, now)?
+            }
+            answer => answer?,
+        };
+        let outcome = match code {
+            1 => ClaimOutcome::Made,
+            0 => ClaimOutcome::Present,
+            -1 => ClaimOutcome::Full,
+            _ => return Err(RedisError::from((ErrorKind::UnexpectedReturnType, "no outcome of a claim"))),
+        };
+        Ok((outcome, Timestamp(epoch)))
+    }
+
+    fn ask(&self, server: &mut impl ConnectionLike, claim: &Claim, now: Timestamp) -> RedisResult<(i64, u64)> {
+        cmd("EVALSHA")
+            .arg(self.claim.get_hash())
+            .arg(3)
+            .arg(claim.key())
+            .arg(claim.share_key())
+            .arg(EPOCH)
+            .arg(claim.expires().0)
+            .arg(claim.share_limit())
+            .arg(now.0)
+            .query(server)
+    }
+
+    /// A server that does not know the script has started anew, and may have lost claims. That is written down before it learns the script, in one step
+    /// with it: no claim can come between.
+    fn begin(&self, server: &mut impl ConnectionLike, now: Timestamp) -> RedisResult<()> {
+        pipe()
+            .atomic()
+            .cmd("EVAL")
+            .arg(REDIS_EPOCH)
+            .arg(1)
+            .arg(EPOCH)
+            .arg(now.0)
+            .ignore()
+            .cmd("SCRIPT")
+            .arg("LOAD")
+            .arg(REDIS_CLAIM)
+            .ignore()
+            .query(server)
+    }
+}
