@@ -23,6 +23,7 @@ pub(crate) enum Tool {
     Python,
     Chromium,
     OpenSsl,
+    Redis,
     NodeModules,
 }
 
@@ -43,7 +44,7 @@ pub(crate) enum Found {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Rustc,
         Self::WasmTarget,
         Self::Clang,
@@ -53,6 +54,7 @@ impl Tool {
         Self::Python,
         Self::Chromium,
         Self::OpenSsl,
+        Self::Redis,
         Self::NodeModules,
     ];
 
@@ -67,6 +69,7 @@ impl Tool {
             Self::Python => ("python3", "scenarios, peers in bench", ">= 3.10, venv", Some([3, 10])),
             Self::Chromium => ("chromium", "browser tests", "any", None),
             Self::OpenSsl => ("openssl", "certificates in tests", ">= 3.0", Some([3, 0])),
+            Self::Redis => ("redis-server", "replay store in tests", ">= 6.2", Some([6, 2])),
             Self::NodeModules => ("node_modules", "npm package", "as in package-lock.json", None),
         };
         Facts {
@@ -90,7 +93,7 @@ impl Tool {
         match self {
             Self::Rustc => "rustup update stable".to_owned(),
             Self::WasmTarget => format!("rustup target add {WASM_TARGET}"),
-            Self::Clang | Self::LlvmAr | Self::Chromium | Self::OpenSsl => {
+            Self::Clang | Self::LlvmAr | Self::Chromium | Self::OpenSsl | Self::Redis => {
                 setup::apt_line(&[self.apt_package().unwrap_or_default()])
             }
             // Debian has Node 20.19 from release 13 on.
@@ -109,6 +112,7 @@ impl Tool {
             Self::LlvmAr => Some("llvm"),
             Self::Chromium => Some("chromium"),
             Self::OpenSsl => Some("openssl"),
+            Self::Redis => Some("redis-server"),
             Self::Python => Some("python3-venv"),
             _ => None,
         }
@@ -125,6 +129,7 @@ impl Tool {
             Self::Python => return python(self.facts().minimum),
             Self::Chromium => chromium().and_then(|path| version_of(&path.to_string_lossy())),
             Self::OpenSsl => version_said("openssl", "version"),
+            Self::Redis => version_said("redis-server", "--version"),
             Self::NodeModules => return node_modules(),
         };
         judge(version, self.facts().minimum)
@@ -234,7 +239,7 @@ fn version_of(program: &str) -> Option<String> {
 fn version_said(program: &str, argument: &str) -> Option<String> {
     let said = Run::new(program).arg(argument).capture().ok()?;
     said.split_whitespace()
-        .map(|word| word.strip_prefix('v').unwrap_or(word))
+        .map(|word| word.trim_start_matches(['v', '=']))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
         .map(str::to_owned)
 }

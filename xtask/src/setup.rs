@@ -41,7 +41,7 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
             Tool::WasmTarget => install_wasm_target()?,
             Tool::NodeModules => install_node_modules()?,
             // By now installed, or not ours to install.
-            Tool::Clang | Tool::LlvmAr | Tool::Chromium | Tool::OpenSsl => {}
+            Tool::Clang | Tool::LlvmAr | Tool::Chromium | Tool::OpenSsl | Tool::Redis => {}
             Tool::Rustc | Tool::Node | Tool::Npm | Tool::Python => {}
         }
         let found = tool.look();

@@ -101,7 +101,7 @@ pub(crate) fn run(extent: Extent) -> bool {
 
 /// Counts as nothing but when it fails.
 fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
-    setup::ensure(&[setup::BUILD.as_slice(), &[Tool::Chromium, Tool::OpenSsl, Tool::Python]].concat())
+    setup::ensure(&[setup::BUILD.as_slice(), &[Tool::Chromium, Tool::OpenSsl, Tool::Redis, Tool::Python]].concat())
 }
 
 fn fmt(_: Extent, tally: &mut Tally) -> Result<()> {
@@ -113,13 +113,13 @@ fn fmt(_: Extent, tally: &mut Tally) -> Result<()> {
 
 /// All packages; the engine without its features; the engine's wasm faces where they belong.
 fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
-    let wasm = format!("--package hostbound --lib --features wasm --target {WASM_TARGET}");
-    let wasm_egress = format!("--package hostbound --lib --features wasm,egress --target {WASM_TARGET}");
+    let wasm = format!("--package hostbound --lib --no-default-features --target {WASM_TARGET} --features");
     for what in [
         "--workspace --all-targets",
         "--package hostbound --all-targets --no-default-features",
-        &wasm,
-        &wasm_egress,
+        &format!("{wasm} wasm"),
+        &format!("{wasm} wasm-toml"),
+        &format!("{wasm} wasm,egress"),
     ] {
         Run::cargo(&format!("clippy --quiet {what} -- -D warnings")).run()?;
     }
