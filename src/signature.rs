@@ -18,6 +18,7 @@ use std::fmt;
 pub(crate) use body::BodyProof;
 pub(crate) use components::Component;
 pub(crate) use head::{Context, SignedHead};
+pub(crate) use replay::share;
 pub use replay::{Claim, ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH};
 use ring::hmac;
 pub(crate) use sign::ToSign;
@@ -278,6 +279,8 @@ pub(crate) struct SignatureKey {
     pub(crate) secret: Secret,
     pub(crate) hosts: Option<HostSet>,
     pub(crate) service_id: Option<String>,
+    /// What its live claims are counted under.
+    pub(crate) share: [u8; 32],
 }
 
 impl SignatureKey {
@@ -338,6 +341,12 @@ impl SignatureSection {
         // A signature may be made as far in the future as the clocks may differ.
         let longest = replay::seconds_kept(self.max_age, self.clock_tolerance).saturating_add(self.clock_tolerance);
         self.replay_capacity.checked_div(longest).unwrap_or(0)
+    }
+
+    /// What the live claims of a key are counted under.
+    fn share_of(&self, key_id: &str) -> [u8; 32] {
+        let key = self.keys.iter().find(|key| key.id == key_id);
+        key.map_or([0; 32], |key| key.share)
     }
 
     /// The keys, with the loaded ones, that may have signed for an authority.

@@ -5,7 +5,7 @@ use std::fmt;
 use ring::{digest, hmac};
 
 /// Up to so many signed bytes are kept, so that one pass verifies them; beyond, they are hashed as they come.
-const BUFFERED: usize = 64 * 1024;
+pub(super) const BUFFERED: usize = 64 * 1024;
 
 /// What the body must prove.
 #[derive(Debug)]

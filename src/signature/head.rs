@@ -139,8 +139,7 @@ impl<'a> Claimant<'a> {
                 used.as_bytes(),
                 scope.as_bytes(),
             ],
-            section: &section.name,
-            key_id,
+            share: section.share_of(key_id),
             created: self.created,
             max_age: section.max_age,
             clock_tolerance: section.clock_tolerance,
@@ -176,7 +175,7 @@ impl<'a> Context<'a> {
         self.content(&fields, &[])?;
         let keys = self.keys(key_id, None)?;
         let host = self.host.to_string();
-        let mut base = Vec::with_capacity(512);
+        let mut base = fields.base();
         for part in [
             self.request.method,
             host.as_bytes(),
@@ -223,7 +222,7 @@ impl<'a> Context<'a> {
         self.content(&fields, &[])?;
         let keys = self.keys(key_id, Some(service_id))?;
         let target = if signs_query { target } else { split(target).0 };
-        let mut base = Vec::with_capacity(512);
+        let mut base = fields.base();
         for part in [self.request.method, service_id.as_bytes(), target, timestamp.as_bytes()] {
             base.extend_from_slice(part);
             base.push(b'|');
@@ -260,7 +259,7 @@ impl<'a> Context<'a> {
         self.window(created)?;
         self.content(&fields, &[])?;
         let keys = self.keys(None, None)?;
-        let mut base = Vec::with_capacity(512);
+        let mut base = fields.base();
         for part in [id, timestamp] {
             base.extend_from_slice(part.as_bytes());
             base.push(b'.');

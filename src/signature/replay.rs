@@ -29,8 +29,7 @@ pub struct Claim {
 pub(crate) struct ClaimParts<'a> {
     /// `hb1`, section, host, and what is used once: each with its length before it.
     pub(crate) parts: [&'a [u8]; 5],
-    pub(crate) section: &'a str,
-    pub(crate) key_id: &'a str,
+    pub(crate) share: [u8; 32],
     pub(crate) created: u64,
     pub(crate) max_age: u64,
     pub(crate) clock_tolerance: u64,
@@ -42,7 +41,7 @@ impl Claim {
     pub(crate) fn new(from: &ClaimParts<'_>) -> Self {
         Self {
             digest: digest(&from.parts),
-            share: digest(&[b"hb1-share", from.section.as_bytes(), from.key_id.as_bytes()]),
+            share: from.share,
             created: from.created,
             clock_tolerance: from.clock_tolerance,
             expires: from
@@ -97,6 +96,11 @@ impl Claim {
 /// How long an entry lives from the making of its signature.
 pub(super) const fn seconds_kept(max_age: u64, clock_tolerance: u64) -> u64 {
     max_age.saturating_add(clock_tolerance).saturating_add(GRACE)
+}
+
+/// What the live claims of a key are counted under.
+pub(crate) fn share(section: &str, key_id: &str) -> [u8; 32] {
+    digest(&[b"hb1-share", section.as_bytes(), key_id.as_bytes()])
 }
 
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
@@ -243,8 +247,7 @@ mod tests {
     fn claim(nonce: &str, key_id: &str, created: u64) -> Claim {
         Claim::new(&ClaimParts {
             parts: [b"hb1", b"s", b"h", nonce.as_bytes(), key_id.as_bytes()],
-            section: "s",
-            key_id,
+            share: share("s", key_id),
             created,
             max_age: 120,
             clock_tolerance: 5,

@@ -30,11 +30,13 @@ enum Bound {
     AtMost(f64),
     /// This part of another row, paired by round.
     Part(f64, &'static str),
+    /// This part of another row and so many nanoseconds more, paired by round.
+    PartAndMore(f64, f64, &'static str),
     /// This many nanoseconds more than another row, paired by round.
     More(f64, &'static str),
 }
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 13] = [
     Target {
         what: "the host check is faster than Starlette's",
         row: BASELINE,
@@ -74,6 +76,26 @@ const TARGETS: [Target; 9] = [
         what: "the verdict on an outbound request takes 1.5 microseconds at most",
         row: "native/egress-resolved",
         bound: Bound::AtMost(1500.0),
+    },
+    Target {
+        what: "a signed request of 1 KiB takes 1.25 times as long as its MAC, and a microsecond",
+        row: "native/host-nonce-1k",
+        bound: Bound::PartAndMore(1.25, 1000.0, "native/hmac-1k"),
+    },
+    Target {
+        what: "through wasm in Node it takes 1.5 times as long as its MAC there, and 3 microseconds",
+        row: "node/host-nonce-1k",
+        bound: Bound::PartAndMore(1.5, 3000.0, "node/hmac-1k"),
+    },
+    Target {
+        what: "RFC 9421 is verified faster than by the npm package, through wasm too",
+        row: "node/rfc9421-1k",
+        bound: Bound::Part(1.0, "node/http-message-signatures"),
+    },
+    Target {
+        what: "RFC 9421 is verified faster than by the Python package",
+        row: "native/rfc9421-1k",
+        bound: Bound::Part(1.0, "python/http-message-signatures"),
     },
     Target {
         what: "the dispatcher adds 4 microseconds at most to a keep-alive request of undici",
@@ -137,6 +159,7 @@ struct Worker {
 fn workers() -> Result<Vec<Worker>> {
     setup::ensure(&setup::BUILD)?;
     wasm::build()?;
+    wasm::build_bench()?;
     node::build()?;
     let native = cargo::build(
         "bench --package hostbound --bench host --no-run",
@@ -148,12 +171,20 @@ fn workers() -> Result<Vec<Worker>> {
         &[],
         cargo::is_executable,
     )?;
+    let signed = cargo::build(
+        "bench --package hostbound --bench signature --no-run",
+        &[],
+        cargo::is_executable,
+    )?;
     let python = setup::python_environment("venv", &process::root().join("xtask/requirements-bench.txt"))?;
     Ok(vec![
         Worker::start("native", Run::new(native).arg("worker"))?,
         Worker::start("outbound", Run::new(outbound).arg("worker"))?,
-        Worker::start("python", Run::new(python).arg("xtask/bench/peers.py"))?,
+        Worker::start("signed", Run::new(signed).arg("worker"))?,
+        Worker::start("python", Run::new(&python).arg("xtask/bench/peers.py"))?,
+        Worker::start("python signed", Run::new(python).arg("xtask/bench/signatures.py"))?,
         Worker::start("node", Run::new("node").arg("bindings/node/bench/worker.mjs"))?,
+        Worker::start("node signed", Run::new("node").arg("bindings/node/bench/signature.mjs"))?,
         Worker::start("node outbound", Run::new("node").arg("bindings/node/bench/egress.mjs"))?,
     ])
 }
@@ -259,6 +290,9 @@ fn print_table(rows: &Rows, rounds: u32) -> Result<()> {
             Some(baseline) if matches!(target.bound, Bound::More(..)) => {
                 format!("{figure:.0} ns more than {baseline}, at most {bound:.0}")
             }
+            Some(baseline) if matches!(target.bound, Bound::PartAndMore(..)) => {
+                format!("{figure:.0} ns beside {baseline}, at most {bound:.0}")
+            }
             Some(baseline) => format!("{figure:.3} of {baseline}, at most {bound:.3}"),
             None => format!("{figure:.1} ns, at most {bound:.0} ns"),
         };
@@ -273,6 +307,11 @@ impl Target {
         Ok(match self.bound {
             Bound::More(bound, than) => (bound, difference(rows, self.row, than)?, Some(than)),
             Bound::AtMost(bound) => (bound, median(row(rows, self.row)?.to_vec()), None),
+            Bound::PartAndMore(part, more, of) => {
+                let base = median(row(rows, of)?.to_vec());
+                let over = difference(rows, self.row, of)?;
+                (part * base + more, base + over, Some(of))
+            }
             Bound::Part(bound, of) => (bound, ratio(rows, self.row, of)?, Some(of)),
         })
     }

@@ -101,7 +101,13 @@ pub(crate) fn run(extent: Extent) -> bool {
 
 /// Counts as nothing but when it fails.
 fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
-    setup::ensure(&[setup::BUILD.as_slice(), &[Tool::Chromium, Tool::OpenSsl, Tool::Redis, Tool::Python]].concat())
+    setup::ensure(
+        &[
+            setup::BUILD.as_slice(),
+            &[Tool::Chromium, Tool::OpenSsl, Tool::Redis, Tool::Python],
+        ]
+        .concat(),
+    )
 }
 
 fn fmt(_: Extent, tally: &mut Tally) -> Result<()> {

@@ -46,8 +46,9 @@ impl Decide {
             });
         }
         let mut replay = MemoryReplay::new(Timestamp(self.epoch));
-        self.stream
-            .run(&guard, |line| Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay)))
+        self.stream.run(&guard, |line| {
+            Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay))
+        })
     }
 }
 

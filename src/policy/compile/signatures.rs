@@ -13,7 +13,7 @@ use crate::secret::{Encoding, Secret, SecretReference};
 use crate::signature::grammar::{is_key_id, is_service_id, is_word};
 use crate::signature::{
     HeaderNames, ListedComponent, MAX_TRIED_KEYS, MacNonce, MessageRules, Profile, RuleNames, SchemeRules, Selector,
-    SignatureKey, SignatureParameter, SignatureSection,
+    SignatureKey, SignatureParameter, SignatureSection, share,
 };
 use crate::tree::{Entry, Node, Path};
 
@@ -75,6 +75,15 @@ impl<'n> Requirements<'n> {
         let name = requirement.strip_prefix("signature:")?;
         self.signatures.iter().position(|section| *section == name)
     }
+}
+
+/// The section that keys are of.
+#[derive(Clone, Copy)]
+struct KeysOf<'n> {
+    section: &'n str,
+    profile: Profile,
+    /// Requests name their key.
+    has_key_id: bool,
 }
 
 impl Compiler<'_, '_> {
@@ -205,8 +214,11 @@ impl Compiler<'_, '_> {
         let content_types = self.content_types(node.get("content_types"), &path.key("content_types"));
         let keys = self.keys(
             node.get("keys")?,
-            profile,
-            has_key_id,
+            KeysOf {
+                section: &entry.key,
+                profile,
+                has_key_id,
+            },
             &path.key("keys"),
             allowed,
             secrets,
@@ -464,12 +476,16 @@ impl Compiler<'_, '_> {
     fn keys(
         &mut self,
         list: &Node,
-        profile: Profile,
-        has_key_id: bool,
+        of: KeysOf<'_>,
         list_path: &Path<'_>,
         allowed: &HostList,
         secrets: &mut HashMap<SecretReference, String>,
     ) -> Vec<SignatureKey> {
+        let KeysOf {
+            section,
+            profile,
+            has_key_id,
+        } = of;
         let mut keys: Vec<SignatureKey> = Vec::new();
         let mut patterns = Vec::new();
         for (index, entry) in list.items().iter().enumerate() {
@@ -538,6 +554,7 @@ impl Compiler<'_, '_> {
                 secret,
                 hosts: set,
                 service_id: service_id.and_then(Node::as_str).map(str::to_owned),
+                share: share(section, text),
             });
         }
         let is_tried = profile != Profile::HttpMessageSignatures && !has_key_id;

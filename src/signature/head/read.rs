@@ -3,6 +3,7 @@
 use super::METHOD_OVERRIDES;
 use crate::request::Request;
 use crate::signature::HeaderNames;
+use crate::signature::body::BUFFERED;
 
 /// The headers of a profile, as far as they were sent. Check `request` saw to it that none occurs twice.
 #[derive(Clone, Copy, Default)]
@@ -45,6 +46,16 @@ pub(super) struct ContentFields<'a> {
 }
 
 impl<'a> ContentFields<'a> {
+    /// Room for what is signed: the head's part, and the body if it is short enough to be kept.
+    pub(super) fn base(&self) -> Vec<u8> {
+        let body = self.content_length.and_then(|length| usize::try_from(length).ok());
+        Vec::with_capacity(
+            body.filter(|length| *length <= BUFFERED)
+                .unwrap_or(0)
+                .saturating_add(384),
+        )
+    }
+
     pub(super) fn of(request: &Request<'a>) -> Self {
         let mut fields = Self::default();
         for header in request.headers.iter() {

@@ -53,7 +53,12 @@ impl RedisReplay {
             1 => ClaimOutcome::Made,
             0 => ClaimOutcome::Present,
             -1 => ClaimOutcome::Full,
-            _ => return Err(RedisError::from((ErrorKind::UnexpectedReturnType, "no outcome of a claim"))),
+            _ => {
+                return Err(RedisError::from((
+                    ErrorKind::UnexpectedReturnType,
+                    "no outcome of a claim",
+                )));
+            }
         };
         Ok((outcome, Timestamp(epoch)))
     }
