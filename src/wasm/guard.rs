@@ -103,13 +103,15 @@ impl WasmGuard {
             body: Some(body),
             claimed: None,
         };
-        let claimed = match judge(&self.guard, &self.buffer, self.stage) {
-            Err(_) => return u32::MAX,
-            Ok(Inspection::NeedsNonce(needs)) => (needs.claim_outcome_in(&mut self.replay), self.replay.epoch()),
-            Ok(inspection) => return inspection.code(),
-        };
-        self.stage.claimed = Some(claimed);
-        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+        match judge(&self.guard, &self.buffer, self.stage) {
+            Err(_) => u32::MAX,
+            Ok(Inspection::NeedsNonce(needs)) => {
+                let (outcome, epoch) = (needs.claim_outcome_in(&mut self.replay), self.replay.epoch());
+                self.stage.claimed = Some((outcome, epoch));
+                needs.answer(outcome, epoch).code()
+            }
+            Ok(inspection) => inspection.code(),
+        }
     }
 
     /// Judges the request but for its nonce: what a store has to claim for it, or undefined if it is decided.

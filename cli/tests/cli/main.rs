@@ -11,6 +11,7 @@ mod explain;
 mod general;
 mod policies;
 mod run;
+mod sign;
 mod stream;
 mod test;
 mod vector_runs;
