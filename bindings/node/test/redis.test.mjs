@@ -138,7 +138,7 @@ test('a service with Redis: served once by one of two, refused while the server 
   assert.equal(await ask(other, request), 503)
 })
 
-test('eight processes, ten thousand requests each, a thousand nonces: each is accepted once', async (t) => {
+test('eight processes with ten thousand requests each accept each of a thousand nonces once', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip(NONE)
   const built = join(process.env.CARGO_TARGET_DIR ?? inRepository('target'), 'release/hostbound')
@@ -210,7 +210,7 @@ const DISASTERS = [
   ['FLUSHALL and kill -9', async (redis, client) => { await client.sendCommand(['FLUSHALL']); await redis.kill(); await redis.start() }],
 ]
 
-test('the server is killed, emptied and set back under load: nothing is accepted twice', async (t) => {
+test('nothing is accepted twice while the server is killed and emptied and set back under load', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip(NONE)
   const { nodeRedis, ioRedis } = await clients(t, redis.port)

@@ -253,6 +253,50 @@ test('duplicates and other spellings of signature headers are refused', async (t
   }
 })
 
+test('two Hosts of a signed request are refused', async (t) => {
+  const service = await signedService(t)
+  const { signer, server, port, reached } = service
+  const lines = signedLines(signer, { target: '/a', host: `localhost:${port}` })
+  for (const hosts of [[...lines, 'Host: evil.test'], ['Host: evil.test', ...lines], [...lines, lines[0]]]) {
+    assert.match(await talk(server, http('GET /a HTTP/1.1', ...hosts)), /^HTTP\/1\.1 400 [^]*host_duplicate\n$/)
+  }
+  assert.equal(reached.length, 0)
+})
+
+test('the bytes of a body are judged and not their text', async (t) => {
+  const service = await signedService(t)
+  const { signer, server, port, reached } = service
+  const ask = (signed, sent) => {
+    const lines = signedLines(signer, { method: 'POST', target: '/a', host: `localhost:${port}`, body: signed })
+    return talk(server, http('POST /a HTTP/1.1', ...lines, `Content-Length: ${sent.length}`, 'Connection: close') + sent)
+  }
+  const bytes = Uint8Array.of(0xff, 0, 0xfe, 0x0d, 0x0a)
+  assert.deepEqual(statuses(await ask(bytes, '\xff\0\xfe\r\n')), [200])
+  assert.equal(reached[0].body, '\xff\0\xfe\r\n')
+  // A decoder makes U+FFFD of what is no UTF-8.
+  assert.deepEqual(statuses(await ask('\ufffd', '\xff')), [401])
+  assert.deepEqual(statuses(await ask(Uint8Array.of(0xff), '\xef\xbf\xbd')), [401])
+  assert.deepEqual(statuses(await ask('{"a": 1}', '{"a":1}')), [401])
+  assert.equal(reached.length, 1)
+})
+
+test('mounted middleware judges the whole target', async (t) => {
+  const policy = policyWith()
+  const guard = await hostbound({ policy, secrets: own(policy), log: false })
+  const signer = await signerOf(policy)
+  const app = express()
+  app.use('/v1', guard.middleware, (request, response) => response.end(`${request.url}\n`))
+  const server = await listening(createServer(app))
+  t.after(() => stop(server))
+  await nextSecond()
+  const host = `localhost:${server.address().port}`
+  const ask = (signed, sent) => talk(server, http(`GET ${sent} HTTP/1.1`, ...signedLines(signer, { target: signed, host }), 'Connection: close'))
+  assert.match(await ask('/v1/a%2fb?c=%20d', '/v1/a%2fb?c=%20d'), / 200 OK[^]*\/a%2fb\?c=%20d\n$/)
+  for (const signed of ['/a%2fb?c=%20d', '/v1/a%2Fb?c=%20d', '/v1/a%2fb?c=+d', '/v1/a%2fb']) {
+    assert.deepEqual(statuses(await ask(signed, '/v1/a%2fb?c=%20d')), [401], signed)
+  }
+})
+
 test('keys are rotated by a reload, and used nonces stay used', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
   t.after(() => rmSync(folder, { recursive: true }))
