@@ -70,10 +70,10 @@ pub use request::{
 };
 pub use secret::{SecretReference, Secrets};
 pub use signature::{
-    Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignatureIdentity,
-    SignedHeaders, Signing,
+    Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignedHeaders,
+    Signing,
 };
 pub use verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
-    SignatureIdentityDocument, Unproved, Verdict, VerdictDocument,
+    SignatureIdentity, SignatureIdentityDocument, Unproved, Verdict, VerdictDocument,
 };

@@ -383,31 +383,3 @@ impl fmt::Debug for KeyRing {
         f.debug_list().entries(self.sections.iter().map(Vec::len)).finish()
     }
 }
-
-/// The one identity that a signature proves.
-#[derive(Clone, Copy, Debug)]
-pub struct SignatureIdentity<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) key_id: &'a str,
-    pub(crate) nonce: Option<&'a str>,
-}
-
-impl<'a> SignatureIdentity<'a> {
-    /// The section's name.
-    #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.name
-    }
-
-    /// The id of the key that signed.
-    #[must_use]
-    pub const fn key_id(&self) -> &'a str {
-        self.key_id
-    }
-
-    /// The nonce, or the id of a webhook; none where the profile has none.
-    #[must_use]
-    pub const fn nonce(&self) -> Option<&'a str> {
-        self.nonce
-    }
-}

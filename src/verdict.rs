@@ -15,7 +15,6 @@ pub use reason::{Check, Reason};
 use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
-use crate::signature::SignatureIdentity;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -212,6 +211,34 @@ impl<'a> Identity<'a> {
     #[must_use]
     pub const fn signature(&self) -> Option<SignatureIdentity<'a>> {
         self.signature
+    }
+}
+
+/// The one identity that a signature proves.
+#[derive(Clone, Copy, Debug)]
+pub struct SignatureIdentity<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) key_id: &'a str,
+    pub(crate) nonce: Option<&'a str>,
+}
+
+impl<'a> SignatureIdentity<'a> {
+    /// The section's name.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The id of the key that signed.
+    #[must_use]
+    pub const fn key_id(&self) -> &'a str {
+        self.key_id
+    }
+
+    /// The nonce, or the id of a webhook; none where the profile has none.
+    #[must_use]
+    pub const fn nonce(&self) -> Option<&'a str> {
+        self.nonce
     }
 }
 

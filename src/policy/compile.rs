@@ -2,6 +2,7 @@
 
 mod cases;
 mod egress;
+mod keys;
 mod lists;
 mod routes;
 mod signatures;

@@ -14,10 +14,10 @@ use super::grammar::{is_key_id, is_nonce, is_service_id, is_time, is_webhook_id,
 use super::replay::{Claim, ClaimParts};
 use super::{
     Component, HeaderNames, ListedComponent, MAX_TRIED_KEYS, MacNonce, MessageRules, SchemeRules, Selector,
-    SignatureIdentity, SignatureKey, SignatureParameter, SignatureSection,
+    SignatureKey, SignatureParameter, SignatureSection,
 };
 use crate::request::{Request, Timestamp};
-use crate::verdict::{Detail, EffectiveAuthority, Failure, Reason};
+use crate::verdict::{Detail, EffectiveAuthority, Failure, Reason, SignatureIdentity};
 
 /// The longest `signature-input`, `signature` and `content-digest`.
 const MAX_FIELD: usize = 8 * 1024;

@@ -57,7 +57,7 @@ pub struct IdentityDocument {
     pub token: Option<Unproved>,
 }
 
-/// The JSON form of a [`SignatureIdentity`](crate::SignatureIdentity).
+/// The JSON form of a [`SignatureIdentity`](super::SignatureIdentity).
 #[derive(Clone, Debug, Serialize)]
 pub struct SignatureIdentityDocument {
     /// The section's name.

@@ -2,8 +2,8 @@
 
 export { HostboundError, PolicyError, type ErrorCode, type PolicyMistake } from './errors.js'
 export { Guard, type GuardOptions, type ReplayClaim, type ReplayOutcome, type SignedRequest, type SignOptions } from './guard.js'
-export type { PolicyOptions } from './policy.js'
+export type { PolicyOptions, SecretReference } from './policy.js'
 export { isDenied, needsBody, REASON_CODES, reasonOf, statusOf, type Reason } from './reason.js'
 export type { Bytes, HttpRequest, HttpVersion } from './request.js'
-export type { SecretReference, Secrets } from './secrets.js'
+export type { Secrets } from './secrets.js'
 export type { Check, Identity, Mode, Report, SignatureIdentity, Verdict } from './verdict.js'

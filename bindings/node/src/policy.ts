@@ -1,6 +1,5 @@
 import { WasmPolicy } from '../wasm/hostbound.js'
 import { fromEngine, HostboundError, PolicyError } from './errors.js'
-import type { SecretReference } from './secrets.js'
 import { readToml } from './toml.js'
 import type { Mode } from './verdict.js'
 
@@ -15,6 +14,14 @@ export interface PolicyOptions {
   readonly allowHosts?: readonly string[] | undefined
   /** What to call the origin of `allowHosts` in messages. Default: `allowHosts`. */
   readonly allowHostsSource?: string | undefined
+}
+
+/** Where a secret of a policy is to be found. */
+export interface SecretReference {
+  /** `env`: an environment variable; `file`: a path from the policy's folder; `name`: known to the caller. */
+  readonly kind: 'env' | 'file' | 'name'
+  /** The variable, the path or the name. */
+  readonly name: string
 }
 
 /** A reader of policies in the engine. */

@@ -2,14 +2,6 @@ import { WasmSecrets } from '../wasm/hostbound.js'
 import { HostboundError } from './errors.js'
 import { engineOf, type Policy } from './policy.js'
 
-/** Where a secret of a policy is to be found. */
-export interface SecretReference {
-  /** `env`: an environment variable; `file`: a path from the policy's folder; `name`: known to the caller. */
-  readonly kind: 'env' | 'file' | 'name'
-  /** The variable, the path or the name. */
-  readonly name: string
-}
-
 /** The values of secrets: by the environment variable, the path or the name by which the policy refers to them. */
 export type Secrets = Readonly<Record<string, string | Uint8Array>>
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 import { HostboundError } from '../errors.js'
 import { Policy } from '../index.node.js'
-import type { PolicyOptions } from '../policy.js'
-import type { SecretReference, Secrets } from '../secrets.js'
+import type { PolicyOptions, SecretReference } from '../policy.js'
+import type { Secrets } from '../secrets.js'
 import type { HostboundSources, Loader } from './guard.js'
 
 /** Remembers where policy and secrets come from, and reads them. */
