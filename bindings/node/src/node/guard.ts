@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, Serv
 import type { Duplex, Readable } from 'node:stream'
 
 import { HostboundError } from '../errors.js'
-import type { Guard } from '../guard.js'
+import type { Guard, ReplayClaim } from '../guard.js'
 import type { Policy } from '../policy.js'
 import { isDenied, needsBody, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
@@ -267,42 +267,60 @@ export class NodeGuard {
     return { ...request, now: Math.floor(Date.now() / 1000) }
   }
 
-  /** Synchronous where nothing is waited for: a body that is not there, a store in memory. */
+  /** What the head of a request leaves open: its body, if it can have one, and its nonce. */
   #admitSigned(incoming: Incoming, request: HttpRequest, next: () => void): void {
-    const conclude = (whole: HttpRequest, settle: (isServed: boolean) => void): void => {
-      const store = this.#store
-      try {
-        const claim = store === undefined ? undefined : this.#guard.claim(whole)
-        if (store === undefined || claim === undefined) {
-          settle(this.#concluded(incoming, whole, this.#guard.judge(whole)))
-          return
-        }
-        void claimIn(store, claim, (error) => this.#reporter.failed('the replay store failed', error)).then((outcome) => {
-          settle(this.#concluded(incoming, whole, this.#guard.answer(whole, outcome)))
-        }).catch((error: unknown) => this.#failed(incoming, error))
-      } catch (error) {
-        this.#failed(incoming, error)
-      }
-    }
     const { body } = incoming
     if (body === undefined) {
-      conclude(request, (isServed) => isServed && next())
+      this.#judgeWhole(incoming, request, (isServed) => isServed && next())
       return
     }
     if (isRead(body)) {
-      this.#failed(incoming, new HostboundError('HOSTBOUND_OPTION', 'the body was read before Hostbound saw it: put the guard before every body parser, or use `protect`'))
+      const message = 'the body was read before Hostbound saw it: put the guard before every body parser, or use `protect`'
+      this.#failed(incoming, new HostboundError('HOSTBOUND_OPTION', message))
       return
     }
     const limit = this.#guard.bodyLimit() ?? 0
     incoming.beforeBody?.()
     void hold(body, limit).then((held) => {
       if (held.kind === 'gone') return
-      conclude({ ...request, body: held.body }, (isServed) => {
-        if (held.kind === 'whole') held.release()
-        if (isServed) next()
-        // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
-        else body.resume()
+      this.#judgeWhole(incoming, { ...request, body: held.body }, (isServed) => {
+        // Outside of every promise: what the application throws is its own, as without a guard.
+        process.nextTick(() => {
+          if (held.kind === 'whole') held.release()
+          if (isServed) next()
+          // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
+          else body.resume()
+        })
       })
+    })
+  }
+
+  /** Settles at once with a store in memory, else when the store has answered. */
+  #judgeWhole(incoming: Incoming, request: HttpRequest, settle: (isServed: boolean) => void): void {
+    const attempt = (judge: () => number): void => {
+      let isServed = false
+      try {
+        isServed = this.#concluded(incoming, request, judge())
+      } catch (error) {
+        this.#failed(incoming, error)
+      }
+      settle(isServed)
+    }
+    const store = this.#store
+    let claim: ReplayClaim | undefined
+    try {
+      claim = store === undefined ? undefined : this.#guard.claim(request)
+    } catch (error) {
+      this.#failed(incoming, error)
+      settle(false)
+      return
+    }
+    if (store === undefined || claim === undefined) {
+      attempt(() => this.#guard.judge(request))
+      return
+    }
+    void claimIn(store, claim, (error) => this.#reporter.failed('the replay store failed', error)).then((outcome) => {
+      process.nextTick(() => attempt(() => this.#guard.answer(request, outcome)))
     })
   }
 
