@@ -36,6 +36,7 @@ mod request;
 mod route;
 mod secret;
 mod signature;
+mod token;
 mod tree;
 mod verdict;
 #[cfg(feature = "wasm")]
@@ -72,6 +73,9 @@ pub use secret::{SecretReference, Secrets};
 pub use signature::{
     Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignedHeaders,
     Signing,
+};
+pub use token::{
+    Jws, JwsAlgorithm, JwsError, KeyError, KeySet, KeySetError, KeySetErrors, MAX_KEY_SET, MAX_TOKEN, VerificationKey,
 };
 pub use verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,

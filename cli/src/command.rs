@@ -7,6 +7,7 @@ mod completions;
 mod decide;
 mod egress;
 mod explain;
+mod keys;
 mod man;
 mod schema;
 mod sign;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Egress(egress::Egress),
     Explain(explain::Explain),
     Sign(sign::Sign),
+    Keys(keys::Keys),
     Address(address::Address),
     Compile(compile::Compile),
     Schema(schema::Schema),
@@ -43,6 +45,7 @@ impl Command {
             Self::Egress(egress) => egress.format_of_words(),
             Self::Explain(explain) => explain.format,
             Self::Sign(sign) => sign.format,
+            Self::Keys(keys) => keys.format(),
             Self::Address(address) => address.format,
             Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
         }
@@ -56,6 +59,7 @@ impl Command {
             Self::Egress(egress) => egress.run(),
             Self::Explain(explain) => explain.run(),
             Self::Sign(sign) => sign.run(),
+            Self::Keys(keys) => keys.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
             Self::Schema(schema) => schema.run(),

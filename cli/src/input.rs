@@ -58,6 +58,14 @@ impl Input {
         Ok(bytes)
     }
 
+    /// The whole of it, and at most one byte more than `limit`.
+    pub(crate) fn read_up_to(self, limit: usize) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let mut reader = self.reader.take(limit as u64 + 1);
+        reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        Ok(bytes)
+    }
+
     /// The whole of it, in chunks, until `take` has enough.
     pub(crate) fn read_chunks(mut self, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Failure> {
         let mut buffer = vec![0; BUFFER];

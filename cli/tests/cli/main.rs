@@ -9,6 +9,7 @@ mod decide;
 mod egress;
 mod explain;
 mod general;
+mod keys;
 mod policies;
 mod run;
 mod sign;
