@@ -155,7 +155,7 @@ fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
 /// The attacks of `tests/scenarios` on real services, without Hostbound and with it.
 fn scenarios(extent: Extent, tally: &mut Tally) -> Result<()> {
     let folder = process::root().join("tests/scenarios");
-    let python = setup::python_environment("venv-scenarios", &folder.join("flask-basic-auth/requirements.txt"))?;
+    let python = setup::python_environment("venv-scenarios", &folder.join("requirements.txt"))?;
     let run = Run::new("node")
         .args(["--test", "--test-reporter=tap"])
         .arg(folder.join("flask-basic-auth/run.mjs"))

@@ -1,25 +1,23 @@
 // The story of README.md, told by the real programs: `PYTHON=… node --test run.mjs`.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import test, { after, before, beforeEach } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { dnsServer } from '../../../bindings/node/test/support/dns.mjs'
+import { programsIn, PYTHON } from '../support/programs.mjs'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
 const [BACKEND, ATTACKER] = ['127.0.0.2', '127.0.0.3']
 const PASSWORD = 'correct horse battery staple'
 const BASIC = `Basic ${Buffer.from(`shop:${PASSWORD}`).toString('base64')}`
 
 const folder = mkdtempSync(join(tmpdir(), 'hostbound-scenario-'))
-const children = []
+const programs = programsIn(fileURLToPath(new URL('.', import.meta.url)))
 const closers = []
 /** By address: what reached the server there. */
 const seen = { [BACKEND]: { connections: 0, credentials: [] }, [ATTACKER]: { connections: 0, credentials: [] } }
@@ -42,19 +40,14 @@ allow = ["${origin}"]
 addresses = ["${BACKEND}/32"]
 credentials = { "${origin}" = ["authorization"] }
 `)
-  const forwarder = await start(process.execPath, ['forwarder.mjs', policy, origin, dns.server])
+  const forwarder = await programs.start(process.execPath, ['forwarder.mjs', policy, origin, dns.server])
   const env = { ORDERS_URL: origin, ORDERS_DNS: dns.server, ORDERS_PASSWORD: PASSWORD }
-  const python = process.env.PYTHON ?? 'python3'
-  bare = await start(python, ['app.py'], env)
-  guarded = await start(python, ['app.py'], { ...env, ORDERS_VIA: `http://127.0.0.1:${forwarder}` })
+  bare = await programs.start(PYTHON, ['app.py'], env)
+  guarded = await programs.start(PYTHON, ['app.py'], { ...env, ORDERS_VIA: `http://127.0.0.1:${forwarder}` })
 })
 
 after(async () => {
-  for (const child of children) {
-    const ended = once(child, 'exit')
-    child.kill()
-    await ended
-  }
+  await programs.end()
   for (const close of closers) close()
   rmSync(folder, { recursive: true })
 })
@@ -105,16 +98,6 @@ async function listen(address, port) {
   await once(server, 'listening')
   closers.push(() => server.close())
   return server.address().port
-}
-
-/** Starts a program whose first line is the port that it listens on. */
-async function start(program, args, env = {}) {
-  const child = spawn(program, args, { cwd: HERE, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'ignore'] })
-  children.push(child)
-  const ended = once(child, 'exit').then(([code]) => assert.fail(`${program} ${args[0]} ended with ${code}`))
-  const [port] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended])
-  ended.catch(() => {})
-  return Number(port)
 }
 
 async function shop(port) {
