@@ -1,5 +1,7 @@
 //! Every test suite, one after the other, whatever became of the one before; and what they came to.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -156,9 +158,14 @@ fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
 fn scenarios(extent: Extent, tally: &mut Tally) -> Result<()> {
     let folder = process::root().join("tests/scenarios");
     let python = setup::python_environment("venv-scenarios", &folder.join("requirements.txt"))?;
+    let mut runs: Vec<PathBuf> = fs::read_dir(&folder)?
+        .map(|entry| Ok(entry?.path().join("run.mjs")))
+        .collect::<Result<_>>()?;
+    runs.retain(|run| run.is_file());
+    runs.sort();
     let run = Run::new("node")
         .args(["--test", "--test-reporter=tap"])
-        .arg(folder.join("flask-basic-auth/run.mjs"))
+        .args(runs)
         .env("PYTHON", python);
     count(Runner::Node, widened(run, extent), tally)
 }
