@@ -5,6 +5,7 @@
 
 mod body;
 mod components;
+mod content;
 mod fields;
 pub(crate) mod grammar;
 mod head;

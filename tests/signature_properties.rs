@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use hostbound::{
     Claim, ClaimOutcome, Guard, Header, Headers, Inspection, MemoryReplay, Peer, Policy, Reason, Request, Scheme,
-    Secrets, SignOptions, SignedHeaders, Timestamp, Version,
+    Secrets, SignError, SignOptions, SignedHeaders, Timestamp, Version,
 };
 use proptest::array::{uniform8, uniform10};
 use proptest::bool::weighted;
@@ -37,6 +37,8 @@ struct Section {
     profile: &'static str,
     covers: &'static [Part],
     guard: Guard,
+    /// By the same section and `content_types`.
+    strict: Guard,
 }
 
 impl Section {
@@ -60,6 +62,18 @@ impl Section {
         for (name, value) in settings.as_object().unwrap() {
             section[name] = value.clone();
         }
+        let guard = Self::guard(&section);
+        section["content_types"] = json!(["application/json", "text/plain"]);
+        let strict = Self::guard(&section);
+        Self {
+            profile,
+            covers,
+            guard,
+            strict,
+        }
+    }
+
+    fn guard(section: &Value) -> Guard {
         let policy = json!({
             "version": 1,
             "hosts": {"allow": ["*.example.com", HOSTS[3], HOSTS[4]]},
@@ -75,8 +89,7 @@ impl Section {
                 &format!("published-test-key-of-{id}-32-bytes-long"),
             );
         }
-        let guard = Guard::with_secrets(policy, &secrets).unwrap();
-        Self { profile, covers, guard }
+        Guard::with_secrets(policy, &secrets).unwrap()
     }
 
     fn covers(&self, part: Part) -> bool {
@@ -90,25 +103,12 @@ impl Section {
     }
 
     fn sign(&self, sent: &Sent) -> SignedHeaders {
-        sent.with(&[], |request| {
-            let options = SignOptions {
-                key_id: None,
-                created: Timestamp(sent.created),
-                nonce: Some(&sent.nonce),
-            };
-            let mut signing = self.guard.sign("s", request, &options).unwrap();
-            signing.update(&sent.body);
-            signing.finish().unwrap()
-        })
+        sign(&self.guard, sent).unwrap()
     }
 
     /// Why the request is denied, if it is, with the headers of a signature, at the time at which that was made.
     fn denial(&self, sent: &Sent, signed: &[(String, Vec<u8>)], now: u64) -> Option<Reason> {
-        let mut replay = MemoryReplay::new(Timestamp(0));
-        sent.with(signed, |request| {
-            let verdict = self.guard.judge(request, Some(Timestamp(now)), &sent.body, &mut replay);
-            verdict.denied().map(|failure| failure.reason())
-        })
+        denial(&self.guard, sent, signed, now)
     }
 
     /// What the request would claim.
@@ -142,13 +142,34 @@ impl Section {
             part(Part::Host, &sent.host.normalized(sent.scheme)),
             part(Part::Path, &sent.path),
             part(Part::Query, &query.unwrap_or_default()),
-            part(Part::ContentType, sent.content_type),
+            part(Part::ContentType, sent.content_type.unwrap_or_default()),
             part(Part::Nonce, &sent.nonce),
             part(Part::Key, self.key(&sent.host)),
             sent.created.to_string().into_bytes(),
             sent.body.clone(),
         ]
     }
+}
+
+fn sign(guard: &Guard, sent: &Sent) -> Result<SignedHeaders, SignError> {
+    sent.with(&[], |request| {
+        let options = SignOptions {
+            key_id: None,
+            created: Timestamp(sent.created),
+            nonce: Some(&sent.nonce),
+        };
+        let mut signing = guard.sign("s", request, &options)?;
+        signing.update(&sent.body);
+        signing.finish()
+    })
+}
+
+fn denial(guard: &Guard, sent: &Sent, signed: &[(String, Vec<u8>)], now: u64) -> Option<Reason> {
+    let mut replay = MemoryReplay::new(Timestamp(0));
+    sent.with(signed, |request| {
+        let verdict = guard.judge(request, Some(Timestamp(now)), &sent.body, &mut replay);
+        verdict.denied().map(|failure| failure.reason())
+    })
 }
 
 #[rustfmt::skip]
@@ -213,7 +234,7 @@ struct Sent {
     host: Spelling,
     path: String,
     query: Option<String>,
-    content_type: &'static str,
+    content_type: Option<&'static str>,
     body: Vec<u8>,
     /// What no profile covers.
     version: Version,
@@ -251,16 +272,14 @@ impl Sent {
         signed: &[(String, Vec<u8>)],
         run: impl FnOnce(&Request<'_>) -> T,
     ) -> T {
-        let mut headers = vec![
-            Header {
-                name: b"Host",
-                value: host,
-            },
-            Header {
-                name: b"Content-Type",
-                value: self.content_type.as_bytes(),
-            },
-        ];
+        let mut headers = vec![Header {
+            name: b"Host",
+            value: host,
+        }];
+        headers.extend(self.content_type.map(|value| Header {
+            name: b"Content-Type",
+            value: value.as_bytes(),
+        }));
         headers.extend(self.others.iter().map(|(name, value)| Header {
             name: name.as_bytes(),
             value: value.as_bytes(),
@@ -368,7 +387,13 @@ fn sent() -> impl Strategy<Value = Sent> {
             host.prop_map(|(host, is_odd, port)| Spelling { host, is_odd, port }),
             path.prop_map(|segments| format!("/{}", segments.join("/"))),
             proptest::option::of(pieces(5)),
-            select(&["application/json", "text/plain", "text/plain; charset=utf-8"]),
+            select(
+                &[
+                    Some("application/json"),
+                    Some("text/plain"),
+                    Some("text/plain; charset=utf-8"),
+                ][..],
+            ),
         ),
         body(),
         (
@@ -395,6 +420,32 @@ fn sent() -> impl Strategy<Value = Sent> {
         )
 }
 
+/// Requests with what may be wrong beside a signature, too: no content type or an unlisted one, a content encoding, a method override.
+fn any_sent() -> impl Strategy<Value = Sent> {
+    const TYPES: [Option<&str>; 6] = [
+        None,
+        Some(""),
+        Some("text/plain"),
+        Some("TEXT/PLAIN ;a=b"),
+        Some("text/html"),
+        Some("text/plain, text/html"),
+    ];
+    const NAMES: [&str; 6] = [
+        "Accept",
+        "Content-Encoding",
+        "X-HTTP-Method-Override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+        "X-Method-Override2",
+    ];
+    let others = vec((select(&NAMES), "[a-z]{0,4}"), 0..2);
+    (sent(), select(&TYPES), others).prop_map(|(sent, content_type, others)| Sent {
+        content_type,
+        others: others.into_iter().collect(),
+        ..sent
+    })
+}
+
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -415,6 +466,26 @@ proptest! {
             let is_safe = matches!(sent.method, "GET" | "HEAD" | "OPTIONS");
             let is_claimed = section.profile != "service-scoped" || !is_safe;
             prop_assert_eq!(section.claim(&sent).is_some(), is_claimed, "{}", section.profile);
+        }
+    }
+
+    /// What is not signed for its headers or size would be denied, had somebody else signed the rest of it.
+    #[test]
+    fn what_is_signed_is_allowed_and_nothing_else(sent in any_sent()) {
+        let bare = Sent { others: Vec::new(), ..sent.clone() };
+        for section in SECTIONS.iter() {
+            for guard in [&section.guard, &section.strict] {
+                let signed = sign(guard, &sent);
+                let Ok(other) = sign(&section.guard, &bare) else {
+                    // Nobody can sign a component that is not there.
+                    prop_assert!(section.covers(Part::ContentType) && sent.content_type.is_none());
+                    prop_assert!(signed.is_err());
+                    continue;
+                };
+                let headers = headers(signed.as_ref().unwrap_or(&other));
+                let denied = denial(guard, &sent, &headers, sent.created);
+                prop_assert_eq!(signed.is_ok(), denied.is_none(), "{}: {:?}, {:?}", section.profile, signed, denied);
+            }
         }
     }
 

@@ -66,9 +66,10 @@ impl Guard {
             .find(|(_, other)| other.name == section)
             .ok_or(SignError::SectionUnknown)?;
         let mut trial = Trial::new(self, request, None);
-        for check in [Check::Request, Check::Host] {
-            trial.run(check).map_err(|_| SignError::Host)?;
-        }
+        trial
+            .run(Check::Request)
+            .map_err(|failure| SignError::Request(failure.detail().to_string()))?;
+        trial.run(Check::Host).map_err(|_| SignError::Host)?;
         let host = trial.identity.host.ok_or(SignError::Host)?;
         let mut keys = section.keys.iter().zip(self.keys.of(index));
         let is_wanted = |key: &SignatureKey| options.key_id.is_none_or(|id| key.id == id);

@@ -89,7 +89,7 @@ impl<'a> NeedsBody<'a> {
             }),
         };
         let key_id = match key_id {
-            Ok(_) if has_body && !context.section.content_types.is_empty() && !claimant.has_content_type => {
+            Ok(_) if context.section.wants_content_type(received) && !claimant.has_content_type => {
                 let what = "the body has no content type";
                 deny(Reason::SignatureMalformed, what, &rules.content_types)
             }

@@ -4,11 +4,12 @@ mod read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use read::{ContentFields, Sent};
+use read::Sent;
 use ring::hmac;
 
 use super::body::{BodyProof, DigestProof, ExpectedDigest, MacProof};
 use super::components::{BaseError, Message, covered, split, write_base};
+use super::content::{ContentFault, ContentFields};
 use super::fields::{Bare, InnerList, Limits, Member, dictionary};
 use super::grammar::{is_key_id, is_nonce, is_service_id, is_time, is_webhook_id, tag, time};
 use super::replay::{Claim, ClaimParts};
@@ -28,8 +29,6 @@ const LIMITS: Limits = Limits {
     items: 32,
     parameters: 16,
 };
-/// Headers by which some frameworks change the method after the check.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// What a signature is held against.
 #[derive(Clone, Copy, Debug)]
@@ -555,40 +554,15 @@ impl<'a> Context<'a> {
 
     /// Headers outside the MAC that would make another request of the same bytes.
     fn content(&self, fields: &ContentFields<'a>, covered: &[Component<'_>]) -> Result<(), Failure<'a>> {
-        let is_covered = |name: &str| covered.contains(&Component::Field(name));
-        let overrides = METHOD_OVERRIDES.iter().zip(fields.overrides);
-        if overrides
-            .into_iter()
-            .any(|(name, is_there)| is_there && !is_covered(name))
-        {
-            return Err(self.fail(
+        let not_listed = |what| Err(self.malformed(what).by(&self.section.rules.content_types));
+        match fields.fault(self.section, covered) {
+            None => Ok(()),
+            Some(ContentFault::MethodOverride(_)) => Err(self.fail(
                 Reason::SignatureComponentMissing,
                 "a method-override header is not covered",
-            ));
-        }
-        let types = &self.section.content_types;
-        if types.is_empty() {
-            return Ok(());
-        }
-        let not_listed = |what| self.malformed(what).by(&self.section.rules.content_types);
-        if fields.has_content_encoding {
-            return Err(not_listed("the body has a content encoding"));
-        }
-        let Some(value) = fields.content_type else {
-            return Ok(());
-        };
-        let essence = value
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        if types
-            .iter()
-            .any(|listed| essence.eq_ignore_ascii_case(listed.as_bytes()))
-        {
-            Ok(())
-        } else {
-            Err(not_listed("the content type is not listed"))
+            )),
+            Some(ContentFault::ContentEncoding) => not_listed("the body has a content encoding"),
+            Some(ContentFault::ContentType) => not_listed("the content type is not listed"),
         }
     }
 

@@ -1,19 +1,21 @@
 //! Signing requests by the section that verifies them.
 
+mod error;
+mod message;
+
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+pub use error::SignError;
+use message::MessageSigner;
 use ring::{digest, hmac};
 
-use super::components::{BaseError, Message, covered, split, write_base};
-use super::fields::{Bare, InnerList, Parameter};
+use super::components::{Message, split};
+use super::content::ContentFields;
 use super::grammar::{hex, is_nonce, is_time, is_webhook_id};
-use super::{
-    HeaderNames, ListedComponent, MessageRules, SchemeRules, Selector, SignatureKey, SignatureParameter,
-    SignatureSection,
-};
-use crate::request::{Header, Headers, Request, Timestamp};
+use super::{HeaderNames, ListedComponent, SchemeRules, SignatureKey, SignatureParameter, SignatureSection};
+use crate::request::{Request, Timestamp};
 
 /// What a signature has beside the request.
 #[derive(Clone, Copy, Debug)]
@@ -25,56 +27,6 @@ pub struct SignOptions<'a> {
     /// Fresh for every request: 16–128 of `[A-Za-z0-9._~-]`; for a webhook its id, 1–256 of `[A-Za-z0-9_-]`. Not read by profiles without one.
     pub nonce: Option<&'a str>,
 }
-
-/// Why a request cannot be signed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The policy has no such section.
-    SectionUnknown,
-    /// The section has no such key, or none that signs for the host.
-    KeyUnknown,
-    /// The key's secret was not loaded.
-    SecretMissing,
-    /// Not exactly one Host that the policy allows.
-    Host,
-    /// The target is not in origin form, ends in a lone `?`, or has a separator of the profile.
-    Target,
-    /// The nonce is missing or malformed.
-    Nonce,
-    /// The time is not 1…999999999999.
-    Created,
-    /// The request has a header already that signing adds.
-    HeaderPresent(String),
-    /// The request lacks a component that the policy requires.
-    ComponentMissing(String),
-    /// The value of a component is not printable ASCII.
-    ComponentValue,
-    /// The body is longer than the verifier takes.
-    BodyTooLarge,
-}
-
-impl fmt::Display for SignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SectionUnknown => f.write_str("the policy has no such signatures section"),
-            Self::KeyUnknown => f.write_str("the section has no such key, or none that signs for this host"),
-            Self::SecretMissing => f.write_str("the secret of the key was not loaded"),
-            Self::Host => f.write_str("the request has not exactly one Host that the policy allows"),
-            Self::Target => f.write_str(
-                "the target is not in origin form, ends in a lone `?`, or has a `|` that separates signed parts",
-            ),
-            Self::Nonce => f.write_str("the nonce is missing or malformed"),
-            Self::Created => f.write_str("the time is not in Unix seconds from 1 to 999999999999"),
-            Self::HeaderPresent(name) => write!(f, "the request has a header `{name}` already"),
-            Self::ComponentMissing(name) => write!(f, "the request has no `{name}`, which the policy wants signed"),
-            Self::ComponentValue => f.write_str("the value of a signed header is not printable ASCII"),
-            Self::BodyTooLarge => f.write_str("the body is longer than the policy's `max_body`"),
-        }
-    }
-}
-
-impl std::error::Error for SignError {}
 
 /// A signature in the making: the body goes in, headers come out.
 pub struct Signing<'a> {
@@ -148,7 +100,13 @@ impl<'a> Signing<'a> {
             return Err(SignError::Target);
         }
         let created = options.created.0;
-        if !is_time(created) {
+        let last = match &section.scheme {
+            SchemeRules::Message(rules) if rules.parameters.contains(&SignatureParameter::Expires) => {
+                created.saturating_add(section.max_age)
+            }
+            _ => created,
+        };
+        if !is_time(created) || !is_time(last) {
             return Err(SignError::Created);
         }
         let added = section
@@ -164,6 +122,13 @@ impl<'a> Signing<'a> {
             {
                 return Err(SignError::HeaderPresent((*name).to_owned()));
             }
+        }
+        let covered: Vec<_> = match &section.scheme {
+            SchemeRules::Message(rules) => rules.components.iter().filter_map(ListedComponent::component).collect(),
+            _ => Vec::new(),
+        };
+        if let Some(fault) = ContentFields::of(&request).fault(section, &covered) {
+            return Err(fault.into());
         }
         let nonce = match &section.scheme {
             SchemeRules::ServiceScoped { .. } => None,
@@ -241,8 +206,12 @@ impl<'a> Signing<'a> {
     /// # Errors
     /// The request cannot be signed by this section.
     pub fn finish(self) -> Result<SignedHeaders, SignError> {
-        if self.body_length > self.section.max_body {
+        let fields = ContentFields::of(&self.request);
+        if fields.content_length.unwrap_or(0).max(self.body_length) > self.section.max_body {
             return Err(SignError::BodyTooLarge);
+        }
+        if self.section.wants_content_type(self.body_length) && fields.content_type.is_none() {
+            return Err(SignError::ContentTypeMissing);
         }
         let Self {
             section,
@@ -326,94 +295,333 @@ fn headers(
     headers
 }
 
-/// RFC 9421 §3.1.
-struct MessageSigner<'a> {
-    rules: &'a MessageRules,
-    section: &'a SignatureSection,
-    key: &'a SignatureKey,
-    loaded: &'a hmac::Key,
-    created: u64,
-    nonce: Option<&'a str>,
-    digest: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-impl MessageSigner<'_> {
-    fn sign(self, message: &Message<'_>) -> Result<SignedHeaders, SignError> {
-        let mut fields: Vec<_> = message.headers.iter().collect();
-        if let Some(digest) = &self.digest {
-            fields.push(Header {
-                name: b"content-digest",
-                value: digest.as_bytes(),
-            });
+    use super::*;
+    use crate::{Guard, Header, Headers, MemoryReplay, Peer, Policy, Scheme, Secrets, Version};
+
+    const CREATED: u64 = 1_700_000_000;
+    const PROFILES: [&str; 4] = [
+        "http-message-signatures",
+        "host-nonce",
+        "service-scoped",
+        "standard-webhooks",
+    ];
+
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+
+    /// A guard whose one section has these settings.
+    fn guard(profile: &str, settings: &Value) -> Guard {
+        let mut key = json!({"id": "k1", "secret": {"name": "k1"}});
+        if profile == "service-scoped" {
+            key["service_id"] = json!("billing");
         }
-        let message = Message {
-            headers: Headers::new(&fields),
-            ..*message
-        };
-        let listed = self.rules.components.iter();
-        let list = InnerList {
-            items: listed
-                .filter(|component| !component.is_content_digest() || self.digest.is_some())
-                .map(ListedComponent::item)
-                .collect(),
-            parameters: self.parameters(),
-        };
-        let components = covered(&list).map_err(|_| SignError::ComponentValue)?;
-        let mut base = Vec::new();
-        write_base(&list, &components, &message, &mut base).map_err(|error| match error {
-            BaseError::Absent(super::Component::Field(name)) => SignError::ComponentMissing(name.to_owned()),
-            _ => SignError::ComponentValue,
-        })?;
-        let label = match &self.rules.selector {
-            Selector::Label(label) => label.as_str(),
-            Selector::Tag(_) => "sig",
-        };
-        let mut input = format!("{label}=").into_bytes();
-        list.write(&mut input);
-        let tag = hmac::sign(self.loaded, &base);
-        let mut headers = Vec::new();
-        if let Some(digest) = &self.digest {
-            headers.push(("content-digest".to_owned(), digest.clone()));
+        if matches!(profile, "service-scoped" | "standard-webhooks") {
+            key["hosts"] = json!(["api.example.com"]);
         }
-        headers.push((
-            "signature-input".to_owned(),
-            String::from_utf8_lossy(&input).into_owned(),
-        ));
-        headers.push(("signature".to_owned(), format!("{label}=:{}:", STANDARD.encode(tag))));
-        Ok(SignedHeaders {
-            headers,
-            base: String::from_utf8_lossy(&base).into_owned(),
-            body_length: None,
-        })
+        let mut section = json!({"profile": profile, "keys": [key]});
+        if profile == "http-message-signatures" && settings.get("label").is_none() {
+            section["tag"] = json!("t");
+        }
+        for (name, value) in settings.as_object().unwrap() {
+            section[name] = value.clone();
+        }
+        let policy = json!({
+            "version": 1,
+            "hosts": {"allow": ["api.example.com"]},
+            "signatures": {"s": section},
+            "routes": [{"path": "/**", "require": ["signature:s"]}],
+        });
+        let policy = Policy::from_json(&policy.to_string(), "sign").unwrap();
+        let mut secrets = Secrets::new();
+        secrets.insert_named(policy.secrets(), "k1", "published-test-key-0123456789abcdef");
+        Guard::with_secrets(policy, &secrets).unwrap()
     }
 
-    /// What the policy requires, in its order; and what it selects by.
-    fn parameters(&self) -> Vec<Parameter<'_>> {
-        let integer = |seconds: u64| Bare::Integer(i64::try_from(seconds).unwrap_or(i64::MAX));
-        let tag = match &self.rules.selector {
-            Selector::Tag(tag) => Some(tag.as_str()),
-            Selector::Label(_) => None,
-        };
-        let listed = self.rules.parameters.iter().filter_map(|parameter| {
-            let (key, value) = match parameter {
-                SignatureParameter::Created => ("created", integer(self.created)),
-                SignatureParameter::Expires => ("expires", integer(self.created.saturating_add(self.section.max_age))),
-                SignatureParameter::Nonce => ("nonce", Bare::String(self.nonce?)),
-                SignatureParameter::KeyId => ("keyid", Bare::String(&self.key.id)),
-                SignatureParameter::Alg => ("alg", Bare::String("hmac-sha256")),
-                SignatureParameter::Tag => ("tag", Bare::String(tag?)),
-            };
-            Some(Parameter { key, value })
-        });
-        let mut parameters: Vec<_> = listed.collect();
-        if let Some(tag) = tag
-            && !self.rules.parameters.contains(&SignatureParameter::Tag)
-        {
-            parameters.push(Parameter {
-                key: "tag",
-                value: Bare::String(tag),
-            });
+    /// A request that is signed, or is not, and is then judged with what was signed.
+    struct Case<'a> {
+        target: &'a str,
+        headers: Fields<'a>,
+        body: &'a str,
+    }
+
+    impl Case<'_> {
+        fn with<T>(&self, more: &[(String, String)], run: impl FnOnce(&Request<'_>) -> T) -> T {
+            let own = self.headers.iter().copied();
+            let more = more.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let headers: Vec<_> = [("host", "api.example.com")]
+                .into_iter()
+                .chain(own)
+                .chain(more)
+                .map(|(name, value)| Header {
+                    name: name.as_bytes(),
+                    value: value.as_bytes(),
+                })
+                .collect();
+            run(&Request {
+                method: b"POST",
+                scheme: Scheme::Https,
+                version: Version::Http11,
+                target: self.target.as_bytes(),
+                headers: Headers::new(&headers),
+                peer: Peer::Unknown,
+            })
         }
-        parameters
+
+        fn sign(&self, guard: &Guard) -> Result<SignedHeaders, SignError> {
+            self.sign_at(guard, CREATED)
+        }
+
+        fn sign_at(&self, guard: &Guard, created: u64) -> Result<SignedHeaders, SignError> {
+            self.with(&[], |request| {
+                let options = SignOptions {
+                    key_id: None,
+                    created: Timestamp(created),
+                    nonce: Some("0123456789abcdef"),
+                };
+                let mut signing = guard.sign("s", request, &options)?;
+                signing.update(self.body.as_bytes());
+                signing.finish()
+            })
+        }
+
+        fn is_allowed(&self, guard: &Guard, signed: &SignedHeaders) -> bool {
+            self.with(signed.headers(), |request| {
+                let mut replay = MemoryReplay::new(Timestamp(0));
+                let verdict = guard.judge(request, Some(Timestamp(CREATED)), self.body.as_bytes(), &mut replay);
+                verdict.is_allowed()
+            })
+        }
+    }
+
+    /// A signer and a verifier share the rule: what the one refuses the other denies, when somebody else has signed the rest.
+    #[test]
+    fn what_would_be_denied_is_not_signed() {
+        let strict = json!({"content_types": ["application/json"], "max_body": "8B"});
+        let json = ("content-type", "application/json");
+        let rows: [(Fields<'_>, &str, Result<(), SignError>); 15] = [
+            (&[json], "{}", Ok(())),
+            (&[("Content-Type", "Application/JSON ; charset=utf-8")], "{}", Ok(())),
+            (&[], "", Ok(())),
+            (&[json], "", Ok(())),
+            (&[], "{}", Err(SignError::ContentTypeMissing)),
+            (&[("content-type", "text/plain")], "{}", Err(SignError::ContentType)),
+            (&[("content-type", "text/plain")], "", Err(SignError::ContentType)),
+            (&[("content-type", "")], "", Err(SignError::ContentType)),
+            (
+                &[json, ("Content-Encoding", "gzip")],
+                "{}",
+                Err(SignError::ContentEncoding),
+            ),
+            (&[("content-encoding", "identity")], "", Err(SignError::ContentEncoding)),
+            (
+                &[json, ("X-HTTP-Method-Override", "DELETE")],
+                "{}",
+                Err(SignError::MethodOverride("x-http-method-override".into())),
+            ),
+            (
+                &[("x-http-method", "")],
+                "",
+                Err(SignError::MethodOverride("x-http-method".into())),
+            ),
+            (
+                &[("x-method-override", "PUT")],
+                "",
+                Err(SignError::MethodOverride("x-method-override".into())),
+            ),
+            (&[json], "{\"a\":100}", Err(SignError::BodyTooLarge)),
+            (&[json, ("content-length", "9")], "{}", Err(SignError::BodyTooLarge)),
+        ];
+        for profile in PROFILES {
+            let (strict, lax) = (guard(profile, &strict), guard(profile, &json!({})));
+            for (headers, body, want) in &rows {
+                let case = Case {
+                    target: "/a",
+                    headers,
+                    body,
+                };
+                let signed = case.sign(&strict);
+                assert_eq!(
+                    signed.as_ref().map(|_| ()),
+                    want.as_ref().copied(),
+                    "{profile}: {headers:?}"
+                );
+                // None of these headers is in a base.
+                let bare = Case { headers: &[], ..case };
+                let signed = signed.or_else(|_| bare.sign(&lax)).unwrap();
+                assert_eq!(
+                    case.is_allowed(&strict, &signed),
+                    want.is_ok(),
+                    "{profile}: {headers:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn without_content_types_any_will_do() {
+        for profile in PROFILES {
+            let guard = guard(profile, &json!({}));
+            for headers in [
+                &[][..],
+                &[("content-type", "text/plain"), ("content-encoding", "gzip")],
+                &[("content-encoding", "gzip"), ("content-encoding", "br")],
+            ] {
+                let case = Case {
+                    target: "/a",
+                    headers,
+                    body: "{}",
+                };
+                assert!(
+                    case.is_allowed(&guard, &case.sign(&guard).unwrap()),
+                    "{profile}: {headers:?}"
+                );
+            }
+        }
+    }
+
+    /// Each policy, and a request that it allows once it is signed.
+    #[test]
+    fn what_a_message_policy_asks_for_is_signed() {
+        let rows: [(Value, &str, Fields<'_>, &str); 6] = [
+            (
+                json!({"components": ["@method", "x-http-method-override"]}),
+                "\"x-http-method-override\": DELETE\n",
+                &[("x-http-method-override", "DELETE")],
+                "",
+            ),
+            // A body is covered, also where the policy leaves that to the signer.
+            (
+                json!({"components": ["@method"]}),
+                "\"content-digest\": sha-256=:",
+                &[],
+                "{}",
+            ),
+            (
+                json!({"components": ["content-digest", "@method"]}),
+                "\"content-digest\": sha-256=:",
+                &[],
+                "{}",
+            ),
+            (
+                json!({"components": ["content-digest", "@method"]}),
+                "\"@method\": POST\n",
+                &[],
+                "",
+            ),
+            (
+                json!({"components": ["@query-param;name=\"q\""]}),
+                "\"@query-param\";name=\"q\": 1\n",
+                &[],
+                "",
+            ),
+            (
+                json!({"label": "l", "parameters": ["created", "keyid", "tag"]}),
+                ";keyid=\"k1\";tag=\"l\"",
+                &[],
+                "",
+            ),
+        ];
+        for (settings, base, headers, body) in &rows {
+            let guard = guard("http-message-signatures", settings);
+            let case = Case {
+                target: "/a?q=1",
+                headers,
+                body,
+            };
+            let signed = case.sign(&guard).unwrap();
+            assert!(signed.base().contains(base), "{}", signed.base());
+            assert!(case.is_allowed(&guard, &signed), "{settings}");
+        }
+        let order = guard("http-message-signatures", &rows[2].0);
+        let case = Case {
+            target: "/",
+            headers: &[],
+            body: "{}",
+        };
+        assert!(case.sign(&order).unwrap().base().starts_with("\"content-digest\""));
+    }
+
+    #[test]
+    fn refusals_name_what_is_wrong() {
+        let query_param = json!({"components": ["@query-param;name=\"q\""]});
+        let date = json!({"components": ["date"]});
+        let rows: [(&Value, &str, Fields<'_>, &str); 6] = [
+            (
+                &query_param,
+                "/a",
+                &[],
+                "the request has no `@query-param;name=\"q\"`, which the policy wants signed",
+            ),
+            (
+                &query_param,
+                "/a?q=1&q=2",
+                &[],
+                "the request has no `@query-param;name=\"q\"`, which the policy wants signed",
+            ),
+            (
+                &date,
+                "/a",
+                &[],
+                "the request has no `date`, which the policy wants signed",
+            ),
+            (
+                &date,
+                "/a",
+                &[("date", "\u{e9}")],
+                "the value of a signed header is not printable ASCII",
+            ),
+            (
+                &date,
+                "/a",
+                &[("date", "a"), ("Date", "b")],
+                "the policy refuses the request, signed or not: header `Date` occurs twice",
+            ),
+            (
+                &date,
+                "/a",
+                &[("Signature", "a")],
+                "the request has a header `signature` already",
+            ),
+        ];
+        for (settings, target, headers, want) in rows {
+            let case = Case {
+                target,
+                headers,
+                body: "",
+            };
+            let error = case.sign(&guard("http-message-signatures", settings)).unwrap_err();
+            assert_eq!(error.to_string(), want);
+        }
+    }
+
+    #[test]
+    fn times_are_those_that_a_verifier_reads() {
+        let case = Case {
+            target: "/a",
+            headers: &[],
+            body: "",
+        };
+        for profile in PROFILES {
+            let guard = guard(profile, &json!({}));
+            let last = if profile == "http-message-signatures" {
+                999_999_999_879
+            } else {
+                999_999_999_999
+            };
+            for (created, is_signed) in [
+                (0, false),
+                (1, true),
+                (last, true),
+                (last + 1, false),
+                (u64::MAX, false),
+            ] {
+                let signed = case.sign_at(&guard, created);
+                assert_eq!(signed.is_ok(), is_signed, "{profile}: {created}");
+                assert!(is_signed || signed.is_err_and(|error| error == SignError::Created));
+            }
+        }
     }
 }
