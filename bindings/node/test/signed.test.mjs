@@ -15,7 +15,7 @@ import { hostbound } from 'hostbound/node'
 
 import { coded } from './support/policies.mjs'
 import { http, listening, statuses, stop, talk } from './support/raw.mjs'
-import { nextSecond, own, policyWith, read, SECRETS, signedLines, signedService, signerOf } from './support/signed.mjs'
+import { nextSecond, own, policyWith, PROFILES, read, SECRETS, signedLines, signedService, signerOf } from './support/signed.mjs'
 
 const BODY = '{"a":1}'
 
@@ -26,13 +26,6 @@ function post(service, { path = '/a?b=c', body = BODY, sent = body, ...more } = 
   const length = more.chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${Buffer.byteLength(sent)}`
   const text = more.chunked ? `${Buffer.byteLength(sent).toString(16)}\r\n${sent}\r\n0\r\nX-Trailer: a\r\n\r\n` : sent
   return talk(server, http(`POST ${path} HTTP/1.1`, ...lines, length, 'Connection: close') + text)
-}
-
-const PROFILES = {
-  'host-nonce': policyWith(),
-  'service-scoped': policyWith({ profile: 'service-scoped', keys: [{ id: 'k1', secret: { env: 'KEY' }, hosts: ['localhost'], service_id: 'billing' }] }),
-  'standard-webhooks': policyWith({ profile: 'standard-webhooks', keys: [{ id: 'k1', secret: { env: 'KEY' }, hosts: ['localhost'] }] }),
-  'http-message-signatures': policyWith({ profile: 'http-message-signatures', tag: 'test' }),
 }
 
 for (const [profile, policy] of Object.entries(PROFILES)) {

@@ -21,6 +21,14 @@ export function policyWith(section = {}, more = {}) {
   }
 }
 
+/** A policy of each profile. */
+export const PROFILES = {
+  'host-nonce': policyWith(),
+  'service-scoped': policyWith({ profile: 'service-scoped', keys: [{ id: 'k1', secret: { env: 'KEY' }, hosts: ['localhost'], service_id: 'billing' }] }),
+  'standard-webhooks': policyWith({ profile: 'standard-webhooks', keys: [{ id: 'k1', secret: { env: 'KEY' }, hosts: ['localhost'] }] }),
+  'http-message-signatures': policyWith({ profile: 'http-message-signatures', tag: 'test' }),
+}
+
 /** The body of a message, read as an application does. */
 export async function read(message) {
   const chunks = []
