@@ -66,7 +66,12 @@ impl Tool {
             Self::LlvmAr => ("llvm-ar", "ring's C in wasm", "any", None),
             Self::Node => ("node", "npm package, demo", ">= 20.19", Some([20, 19])),
             Self::Npm => ("npm", "npm package", "any", None),
-            Self::Python => ("python3", "scenarios, peers in bench", ">= 3.10, venv", Some([3, 10])),
+            Self::Python => (
+                "python3",
+                "scenarios, interop, peers in bench",
+                ">= 3.10, venv",
+                Some([3, 10]),
+            ),
             Self::Chromium => ("chromium", "browser tests", "any", None),
             Self::OpenSsl => ("openssl", "certificates in tests", ">= 3.0", Some([3, 0])),
             Self::Redis => ("redis-server", "replay store in tests", ">= 6.2", Some([6, 2])),

@@ -25,7 +25,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 9] = [
+const USUAL: [Suite; 10] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -54,6 +54,10 @@ const USUAL: [Suite; 9] = [
     Suite {
         name: "scenarios",
         run: scenarios,
+    },
+    Suite {
+        name: "interop",
+        run: interop,
     },
     Suite {
         name: "install",
@@ -167,6 +171,18 @@ fn scenarios(extent: Extent, tally: &mut Tally) -> Result<()> {
         .args(["--test", "--test-reporter=tap"])
         .args(runs)
         .env("PYTHON", python);
+    count(Runner::Node, widened(run, extent), tally)
+}
+
+/// Signatures of the command and of Python's libraries, held against each other.
+fn interop(extent: Extent, tally: &mut Tally) -> Result<()> {
+    let folder = process::root().join("tests/interop");
+    let python = setup::python_environment("venv-interop", &folder.join("python/requirements.txt"))?;
+    let run = Run::new("node")
+        .args(["--test", "--test-reporter=tap"])
+        .arg(folder.join("run.mjs"))
+        .env("PYTHON", python)
+        .env("HOSTBOUND_CLI", cargo::build_command()?);
     count(Runner::Node, widened(run, extent), tally)
 }
 
