@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -23,9 +25,9 @@ function bin(name) {
 
 test('nothing is needed at run time', () => {
   assert.deepEqual([manifest.dependencies, manifest.optionalDependencies], [undefined, undefined])
-  // For `hostbound/egress` alone.
-  assert.deepEqual(manifest.peerDependencies, { undici: '>=7 <9' })
-  assert.deepEqual(manifest.peerDependenciesMeta, { undici: { optional: true } })
+  // For `hostbound/egress`, and where the application hands over a client or a dispatcher of its own.
+  assert.deepEqual(manifest.peerDependencies, { ioredis: '>=5 <7', redis: '>=4 <7', undici: '>=7 <9' })
+  assert.deepEqual(manifest.peerDependenciesMeta, { ioredis: { optional: true }, redis: { optional: true }, undici: { optional: true } })
   assert.equal(manifest.scripts.postinstall, undefined)
   for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/, 'pinned')
 })
@@ -34,11 +36,16 @@ test('what is exported is there', async () => {
   const targets = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(targets))
   for (const target of targets(manifest.exports)) assert.ok(readFileSync(new URL(`../${target}`, import.meta.url)).length > 0, target)
   const names = async (entry) => Object.keys(await import(entry)).sort()
-  const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'reasonOf', 'statusOf']
+  const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'needsBody', 'reasonOf', 'statusOf']
   assert.deepEqual(await names('hostbound'), common)
   assert.deepEqual(await names('hostbound/node'), [...common, 'hostbound'].sort())
   assert.deepEqual(await names('hostbound/edge'), [...common, 'initialize'].sort())
   assert.deepEqual(await names('hostbound/egress'), ['EgressError', 'HostboundError', 'PolicyError', 'hostboundEgress'])
+  assert.deepEqual(await names('hostbound/sign'), ['HostboundError', 'PolicyError', 'hostboundSigner'])
+  assert.deepEqual(await names('hostbound/redis'), ['redisReplay'])
+  const modules = ['hostbound/hostbound.wasm', 'hostbound/hostbound-toml.wasm'].map((entry) => readFileSync(new URL(import.meta.resolve(entry))))
+  for (const module of modules) assert.ok(WebAssembly.validate(module))
+  assert.notDeepEqual(modules[0], modules[1])
 })
 
 test('the package holds what is exported, and nothing else', () => {
@@ -49,8 +56,19 @@ test('the package holds what is exported, and nothing else', () => {
   assert.deepEqual(others.sort(), [
     'README.md', 'hostbound.wasm.d.ts', 'package.json', 'wasm/hostbound.d.ts', 'wasm/hostbound.js', 'wasm/hostbound_bg.wasm',
     'wasm-egress/hostbound.d.ts', 'wasm-egress/hostbound.js', 'wasm-egress/hostbound_bg.wasm',
+    'wasm-toml/hostbound.d.ts', 'wasm-toml/hostbound.js', 'wasm-toml/hostbound_bg.wasm',
   ].sort())
   assert.ok(size < 620 * 1024, `${size} bytes`)
+})
+
+test('only `hostbound/egress` needs a peer', (t) => {
+  const path = mkdtempSync(join(tmpdir(), 'hostbound-package-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  for (const file of ['package.json', ...manifest.files]) cpSync(join(PACKAGE, file), join(path, file), { recursive: true })
+  const load = (...entries) => spawnSync(process.execPath, ['--input-type=module', '--eval', entries.map((entry) => `import '${entry}'`).join(';')], { cwd: path, encoding: 'utf8' })
+  const { status, stderr } = load('hostbound', 'hostbound/node', 'hostbound/edge', 'hostbound/sign', 'hostbound/redis')
+  assert.equal(status, 0, stderr)
+  assert.match(load('hostbound/egress').stderr, /Cannot find package 'undici'/)
 })
 
 test('TypeScript finds the types, in Node and through bundlers', () => {

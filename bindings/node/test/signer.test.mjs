@@ -178,7 +178,7 @@ const hostbound = (policy) => signerOf(policy)
 /** A `fetch` that sends nothing and keeps what it would have sent. */
 function counting() {
   const calls = []
-  return { calls, fetch: async (url, init) => (calls.push({ url, ...init }), new Response()) }
+  return { calls, fetch: async (url, init) => (calls.push({ url, ...init, headers: new Headers(init.headers) }), new Response()) }
 }
 
 test('redirects are errors, or handed over', async (t) => {
@@ -231,7 +231,7 @@ test('headers that the policy covers are signed as they are sent', async (t) => 
   await assert.rejects(signer.fetch(`${origin}/a`, { method: 'POST', body: 'x' }), coded('HOSTBOUND_SIGN', /no `date`/))
   await assert.rejects(request(origin, { dispatcher, headers: [...fields, 'Date', 'b'] }), coded('HOSTBOUND_SIGN', /occurs twice/))
   // The same request with another type is another request.
-  const tampering = await signerOf(policy, { fetch: (url, init) => (init.headers.set('content-type', 'text/html'), fetch(url, init)) })
+  const tampering = await signerOf(policy, { fetch: (url, init) => fetch(url, { ...init, headers: init.headers.map(([name, value]) => [name, name === 'content-type' ? 'text/html' : value]) }) })
   assert.equal((await tampering.fetch(`${origin}/a`, { method: 'POST', headers: headers(), body: 'x' })).status, 401)
   assert.equal(reached.length, 4)
 })

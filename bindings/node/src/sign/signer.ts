@@ -6,21 +6,34 @@ import { HostboundError } from '../errors.js'
 import type { Guard, SignedRequest } from '../guard.js'
 import type { HttpRequest } from '../request.js'
 
-/** The standard `fetch`, as far as it is used here. */
-export type Fetch = (input: string, init: RequestInit) => Promise<Response>
+/** The standard `fetch`, as far as it is used here; that of `hostbound/egress` is one. */
+export type Fetch<Answer = Response> = (input: string, init: SignedInit) => Promise<Answer>
+
+/** With what a signed request is sent, beside what else its caller gave. */
+export interface SignedInit {
+  method: string
+  headers: [string, string][]
+  body: Uint8Array<ArrayBuffer> | null
+  redirect: 'error' | 'manual'
+  integrity: string
+  signal: AbortSignal
+}
 
 /** For `compose` of an undici dispatcher. */
 export type Interceptor = (dispatch: Dispatcher['dispatch']) => Dispatcher['dispatch']
 
-/** Signs requests by one section of a policy. Made by `hostboundSigner`. */
-export class Signer {
+/**
+ * Signs requests by one section of a policy. Made by `hostboundSigner`. `Answer` is what its `fetch` gives: that of undici has a type of
+ * its own.
+ */
+export class Signer<Answer = Response> {
   readonly #guard: Guard
   readonly #section: string
   readonly #keyId: string | undefined
-  readonly #fetch: Fetch
+  readonly #fetch: Fetch<Answer>
 
   /** @internal */
-  constructor(guard: Guard, section: string, keyId: string | undefined, fetch: Fetch) {
+  constructor(guard: Guard, section: string, keyId: string | undefined, fetch: Fetch<Answer>) {
     this.#guard = guard
     this.#section = section
     this.#keyId = keyId
@@ -42,7 +55,7 @@ export class Signer {
    *
    * @throws {@link HostboundError} `HOSTBOUND_SIGN` if the request cannot be signed; else what `fetch` throws.
    */
-  readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+  readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Answer> => {
     const request = new Request(input, init)
     const { method, headers, integrity, redirect, signal, url } = request
     if (redirect === 'follow' && init?.redirect === 'follow') {
@@ -57,12 +70,10 @@ export class Signer {
       headers: [['host', host], ...headers],
       body,
     })
-    const all = new Headers(headers)
-    for (const [name, value] of signed.headers) all.set(name, value)
     return this.#fetch(`${protocol}//${host}${pathname}${search}`, {
       ...init,
       method,
-      headers: all,
+      headers: [...headers, ...signed.headers.map(([name, value]): [string, string] => [name, value])],
       body: body ?? null,
       redirect: redirect === 'manual' ? 'manual' : 'error',
       integrity,
@@ -143,7 +154,7 @@ function fieldsOf(headers: Dispatcher.DispatchOptions['headers']): [string, stri
 
 function textOf(name: string, value: unknown): string {
   if (value === null) return ''
-  if (typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol') throw refusal(`the value of the header \`${name}\` is no text`)
+  if (['object', 'function', 'symbol'].includes(typeof value)) throw refusal(`the value of the header \`${name}\` is no text`)
   return String(value)
 }
 

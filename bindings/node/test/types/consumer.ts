@@ -7,14 +7,19 @@ import { createSecureServer } from 'node:http2'
 import connect from 'connect'
 import express from 'express'
 import {
-  type Check, Guard, HostboundError, type HttpRequest, type Identity, isDenied, Policy, PolicyError, REASON_CODES, type Reason, reasonOf,
-  statusOf, type Verdict,
+  type Check, Guard, HostboundError, type HttpRequest, type Identity, isDenied, needsBody, Policy, PolicyError, REASON_CODES, type Reason,
+  reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type Verdict,
 } from 'hostbound'
 import * as edge from 'hostbound/edge'
 import { type Egress, EgressError, type EgressReason, type EgressVerdict, hostboundEgress } from 'hostbound/egress'
 import engine from 'hostbound/hostbound.wasm'
-import { hostbound, type HostboundOptions, type NodeGuard, Policy as FilePolicy } from 'hostbound/node'
-import { request as outbound } from 'undici'
+import toml from 'hostbound/hostbound-toml.wasm'
+import { hostbound, type HostboundOptions, type NodeGuard, Policy as FilePolicy, type ReplayStore } from 'hostbound/node'
+import { redisReplay } from 'hostbound/redis'
+import { hostboundSigner, type Signer } from 'hostbound/sign'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { Agent, fetch as undiciFetch, request as outbound } from 'undici'
 import { WebSocketServer } from 'ws'
 
 const policy: Policy = await FilePolicy.fromFile('hostbound.toml', { allowHosts: ['a.example'] })
@@ -50,6 +55,7 @@ createServer().on('upgrade', (message, socket, head) => {
 })
 
 edge.initialize(engine)
+edge.initialize(engine, toml)
 new edge.Guard(await edge.Policy.fromToml(''))
 
 // @ts-expect-error: duplicates would be lost
@@ -70,3 +76,35 @@ const fetched: string = await (await egress.fetch(new URL('https://a.example/'),
 const { statusCode } = await outbound('https://a.example/', { dispatcher: egress.dispatcher({ connections: 1 }) })
 const failure: string = new EgressError('tls_failed', fetched, outboundVerdict).reason
 export { failure, outboundReason, statusCode }
+
+const references: readonly SecretReference[] = policy.secrets
+const secrets: Secrets = { [references[0]?.name ?? '']: new Uint8Array(32), KEY: 'text' }
+const signed = new Guard(policy, { secrets, epoch: 0 })
+const body: string | Uint8Array = needsBody(signed.inspect(request)) ? 'x' : new Uint8Array()
+const judged: number = signed.judge({ ...request, body, now: 1 })
+const store: ReplayStore = { claim: async ({ key, expires }: ReplayClaim): Promise<ReplayOutcome> => ({ outcome: key === '' ? 'made' : 'present', epoch: expires }) }
+const claim: ReplayClaim | undefined = signed.claim({ ...request, body })
+const answered: number = claim === undefined ? judged : signed.answer({ ...request, body }, await store.claim(claim))
+const added: SignedRequest = signed.sign(request, { section: 'api', keyId: 'k1', nonce: 'x'.repeat(16) })
+const who: string | null | undefined = signed.verdict().identity?.signature?.nonce ?? signed.clientHeader()?.[1]
+signed.reload(policy, { secrets })
+const most: number | undefined = signed.bodyLimit()
+export { added, answered, most, who }
+
+const signer: Signer = await hostboundSigner({ policy, secrets, section: 'api', keyId: undefined })
+const response: Response = await signer.fetch(new Request('https://a.example/'), { method: 'POST', body: new FormData(), redirect: 'manual' })
+await hostboundSigner({ policy: 'hostbound.toml', fetch: egress.fetch })
+await outbound('https://a.example/', { dispatcher: new Agent().compose(signer.interceptor) })
+await undiciFetch('https://a.example/', { dispatcher: egress.dispatcher().compose(signer.interceptor) })
+export const [header] = signer.sign({ ...request, body: await response.text() }, 'nonce').headers
+
+await hostbound({ policy, secrets: { KEY: 'text' }, replay: redisReplay(await createClient().connect()) })
+await hostbound({ policy, replay: redisReplay(new Redis(), { timeout: 100 }) })
+await node.reload()
+
+// @ts-expect-error: no client
+redisReplay({})
+// @ts-expect-error: `failed` and the like, nothing else
+signed.answer(request, { outcome: 'yes', epoch: 0 })
+// @ts-expect-error: a section is named
+signed.sign(request, {})
