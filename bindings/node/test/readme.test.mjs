@@ -16,25 +16,27 @@ import { promisify } from 'node:util'
 import { WebSocket } from 'ws'
 
 import { http, listening, statuses, stop, talk } from './support/raw.mjs'
+import { startRedis } from './support/redis.mjs'
+import { nextSecond, policyWith, SECRETS, signedLines, signerOf } from './support/signed.mjs'
 import { startWorker } from './support/workerd.mjs'
 
 const execFile = promisify(execFileWithCallback)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const blocks = [...readFileSync(join(PACKAGE, 'README.md'), 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text }))
 const [toml, ...rest] = blocks
-const [egressToml] = rest.filter(({ language }) => language === 'toml')
+const [signedToml, egressToml] = rest.filter(({ language }) => language === 'toml')
 const scripts = rest.filter(({ language }) => language === 'js').map(({ text }) => text)
 const GOOD = 'Host: localhost'
 const EVIL = 'Host: evil.test'
 
 /** A folder in which a script finds the package, its peers and the policy. */
-function folder(t) {
+function folder(t, policy = toml.text) {
   const path = mkdtempSync(join(tmpdir(), 'hostbound-readme-'))
   t.after(() => rmSync(path, { recursive: true }))
   mkdirSync(join(path, 'node_modules'))
   symlinkSync(PACKAGE, join(path, 'node_modules/hostbound'))
-  for (const name of ['express', 'undici', 'ws']) symlinkSync(join(PACKAGE, 'node_modules', name), join(path, 'node_modules', name))
-  writeFileSync(join(path, 'hostbound.toml'), toml.text)
+  for (const name of ['express', 'redis', 'undici', 'ws']) symlinkSync(join(PACKAGE, 'node_modules', name), join(path, 'node_modules', name))
+  writeFileSync(join(path, 'hostbound.toml'), policy)
   return path
 }
 
@@ -46,15 +48,15 @@ async function freePort() {
 }
 
 /** Starts a script that listens on port 8080, on another port. */
-async function service(t, script) {
+async function service(t, script, policy) {
   assert.equal(script.match(/\b8080\b/g)?.length, 1)
   const port = await freePort()
-  const path = join(folder(t), 'service.mjs')
+  const path = join(folder(t, policy), 'service.mjs')
   // It says when it listens.
   const ready = "import { Server } from 'node:net'\nconst { listen } = Server.prototype\nServer.prototype.listen = function (...args) { return listen.apply(this, args).once('listening', () => process.send('listening')) }\n"
   writeFileSync(path, script.replace('8080', port))
   writeFileSync(join(path, '../ready.mjs'), ready)
-  const child = spawn(process.execPath, ['--import', './ready.mjs', path], { cwd: join(path, '..'), stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
+  const child = spawn(process.execPath, ['--import', './ready.mjs', path], { cwd: join(path, '..'), env: { ...process.env, PARTNER_KEY: SECRETS.KEY }, stdio: ['ignore', 'pipe', 'ignore', 'ipc'] })
   t.after(async () => {
     const ended = once(child, 'exit')
     child.kill()
@@ -69,7 +71,7 @@ async function answers(server, field) {
 }
 
 test('the README has the snippets that are tested here', () => {
-  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'js', 'js', 'toml', 'js'])
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
 })
 
 test('a Node service', async (t) => {
@@ -102,16 +104,58 @@ test('report mode', async (t) => {
   assert.deepEqual(await line, ['/: host `evil.test` is not allowed'])
 })
 
+/** The policy of the page, without the tolerance that would have clients wait after a start. */
+const signedPolicy = signedToml.text.replace('profile =', 'clock_tolerance = "0s"\nprofile =')
+
+/** A signed request, as by the page's policy. */
+async function signedRequest(port) {
+  const host = `localhost:${port}`
+  const signer = await signerOf(policyWith())
+  return http('GET /a HTTP/1.1', ...signedLines(signer, { target: '/a', host }), 'Connection: close')
+}
+
+test('signed requests, and signing', async (t) => {
+  const server = await service(t, scripts[4], signedPolicy)
+  await nextSecond()
+  const { port } = server.address()
+  const text = await signedRequest(port)
+  assert.match(await talk(server, text), /^HTTP\/1\.1 200 [^]*hello partner-1/)
+  assert.match(await talk(server, text), /^HTTP\/1\.1 401 [^]*signature_invalid/)
+  assert.deepEqual(await answers(server, GOOD), [401])
+  const path = folder(t, signedPolicy)
+  writeFileSync(join(path, 'script.mjs'), scripts[9].replaceAll('8080', port))
+  const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path, env: { ...process.env, PARTNER_KEY: SECRETS.KEY } })
+  assert.equal(stdout, '200 hello partner-1\n200\n')
+})
+
+test('after a start, who signs is told when to come again', async (t) => {
+  const server = await service(t, scripts[4], signedToml.text)
+  assert.match(await talk(server, await signedRequest(server.address().port)), /^HTTP\/1\.1 503 [^]*retry-after: 6\r\n[^]*unavailable/)
+})
+
+test('replay in Redis', async (t) => {
+  const redis = await startRedis(t)
+  if (redis === undefined) return t.skip('there is no redis-server')
+  const script = scripts[5].replace('createClient()', `createClient({ url: 'redis://127.0.0.1:${redis.port}' })`)
+  const policy = signedPolicy.replace('profile =', 'replay = "shared"\nprofile =')
+  const [one, other] = [await service(t, script, policy), await service(t, script, policy)]
+  // The store begins with the first claim.
+  assert.match(await talk(one, await signedRequest(80)), /^HTTP\/1\.1 503 [^]*retry-after: 1/)
+  await nextSecond()
+  const text = await signedRequest(80)
+  assert.deepEqual([await talk(one, text), await talk(other, text), await talk(one, text)].flatMap(statuses), [200, 401, 401])
+})
+
 test('by hand', (t) => {
   const path = join(folder(t), 'script.mjs')
-  writeFileSync(path, scripts[4])
+  writeFileSync(path, scripts[6])
   const { stdout, stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8' })
   assert.equal(stdout, 'host_not_allowed host `evil.test` is not allowed\n', stderr)
 })
 
 test('an edge runtime', async (t) => {
   const path = folder(t)
-  writeFileSync(join(path, 'worker.mjs'), scripts[5])
+  writeFileSync(join(path, 'worker.mjs'), scripts[7])
   const port = await startWorker(t, join(path, 'worker.mjs'))
   if (port === undefined) return t.skip('workerd has no binary for this platform')
   const server = { address: () => ({ port }) }
@@ -125,7 +169,7 @@ test('outbound requests', async (t) => {
   const here = (text) => text.replaceAll('8000', orders.address().port)
   const path = folder(t)
   writeFileSync(join(path, 'hostbound.toml'), here(egressToml.text))
-  writeFileSync(join(path, 'script.mjs'), here(scripts[6]))
+  writeFileSync(join(path, 'script.mjs'), here(scripts[8]))
   const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path })
   assert.equal(stdout, 'Basic b3JkZXJzOnB3\nurl_malformed\ndestination_not_allowed egress.allow\n')
 })
