@@ -18,7 +18,7 @@ use std::fmt;
 
 pub(crate) use body::BodyProof;
 pub(crate) use components::Component;
-pub(crate) use head::{Context, SignedHead};
+pub(crate) use head::{Context, MAX_COMPONENTS, SignedHead};
 pub(crate) use replay::share;
 pub use replay::{Claim, ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH};
 use ring::hmac;

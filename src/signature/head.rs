@@ -24,9 +24,11 @@ use crate::verdict::{Detail, EffectiveAuthority, Failure, Reason, SignatureIdent
 const MAX_FIELD: usize = 8 * 1024;
 /// The most signatures in one Standard Webhooks header.
 const MAX_WEBHOOK_SIGNATURES: usize = 16;
+/// The most components that a signature covers.
+pub(crate) const MAX_COMPONENTS: usize = 32;
 const LIMITS: Limits = Limits {
     members: 8,
-    items: 32,
+    items: MAX_COMPONENTS,
     parameters: 16,
 };
 

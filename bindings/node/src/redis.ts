@@ -23,6 +23,7 @@ import type { ReplayClaim, ReplayOutcome } from './guard.js'
 import { loadEngine } from './node/modules.js'
 import type { ReplayStore } from './node/replay.js'
 
+export { HostboundError, type ErrorCode } from './errors.js'
 export type { ReplayClaim, ReplayOutcome } from './guard.js'
 export type { ReplayStore } from './node/replay.js'
 

@@ -12,7 +12,7 @@ use crate::request::is_token_byte;
 use crate::secret::SecretReference;
 use crate::signature::grammar::is_word;
 use crate::signature::{
-    HeaderNames, ListedComponent, MacNonce, MessageRules, Profile, RuleNames, SchemeRules, Selector,
+    HeaderNames, ListedComponent, MAX_COMPONENTS, MacNonce, MessageRules, Profile, RuleNames, SchemeRules, Selector,
     SignatureParameter, SignatureSection,
 };
 use crate::tree::{Entry, Node, Path};
@@ -413,6 +413,12 @@ impl Compiler<'_, '_> {
                     "write a derived component such as `@method`, or the lower-case name of a header",
                 ),
             }
+        }
+        if components.len() > MAX_COMPONENTS {
+            let message = format!("more than {MAX_COMPONENTS} components, which no signature covers");
+            self.report
+                .error(ErrorCode::ValueUnknown, list_path, list.span.clone(), message)
+                .fix("list the headers that change what the request means".into());
         }
         components
     }
