@@ -7,6 +7,7 @@ mod keys;
 mod signed;
 
 pub use explain::{Explanation, Outcome, Step};
+pub use keys::ClaimRule;
 pub use signed::{NeedsBody, NeedsNonce};
 
 use std::sync::Arc;

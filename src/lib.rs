@@ -56,7 +56,7 @@ pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Sche
 pub use egress::EgressReason;
 #[cfg(feature = "egress")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
-pub use guard::{Explanation, Guard, Inspection, NeedsBody, NeedsNonce, Outcome, Step};
+pub use guard::{ClaimRule, Explanation, Guard, Inspection, NeedsBody, NeedsNonce, Outcome, Step};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;

@@ -25,7 +25,7 @@ use ring::hmac;
 pub(crate) use sign::ToSign;
 pub use sign::{SignError, SignOptions, SignedHeaders, Signing};
 
-use crate::authority::{Authority, Port};
+use crate::authority::{Authority, Port, Scheme};
 use crate::host::HostSet;
 pub(crate) use crate::secret::KeyBounds;
 use crate::secret::Secret;
@@ -322,6 +322,18 @@ impl RuleNames {
 }
 
 impl SignatureSection {
+    /// All of the section that says what is claimed, and for how long.
+    pub(crate) fn claim_rules(&self, scheme: Option<Scheme>) -> String {
+        let Self {
+            name,
+            scheme: profile,
+            max_age,
+            clock_tolerance,
+            ..
+        } = self;
+        format!("{name}\0{profile:?}\0{max_age}\0{clock_tolerance}\0{scheme:?}")
+    }
+
     /// How many live claims one key may have: its share of the capacity, rounded down, at least one. So the shares together are the capacity.
     pub(crate) fn share_limit(&self) -> u64 {
         let keys = u64::try_from(self.keys.len()).unwrap_or(u64::MAX).max(1);

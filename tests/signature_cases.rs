@@ -155,6 +155,8 @@ fn ring_alone_compares_tags() {
         ("src/signature/sign/message.rs", "hmac::sign(", 1),
         ("src/signature/sign.rs", "context.sign()", 1),
         ("src/guard/keys.rs", "hmac::Key::new(", 1),
+        // Stands for a secret; held against nothing that was sent.
+        ("src/guard/keys.rs", "hmac::sign(", 1),
         // Of tokens.
         ("src/token/key.rs", "hmac::verify(", 1),
         ("src/token/key.rs", "hmac::Key::new(", 1),

@@ -1,6 +1,7 @@
 //! Keys: from the secrets that a face has read to what verifies and signs.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use ring::{digest, hmac};
@@ -51,6 +52,22 @@ impl Guard {
         }
     }
 
+    /// For each loaded key: what stands for its secret, and what claims of requests that it signs depend on. Of a key whose second part has changed
+    /// nobody knows what was used before.
+    pub fn claim_rules(&self) -> impl Iterator<Item = (ClaimRule, ClaimRule)> {
+        let sections = self.policy.signatures.iter().enumerate();
+        sections.flat_map(move |(index, section)| {
+            let rules = section.claim_rules(self.policy.hosts.scheme);
+            let keys = section.keys.iter().zip(self.keys.of(index));
+            keys.map(move |(key, loaded)| {
+                let secret = hmac::sign(loaded, b"hostbound claim rules");
+                let rules = [rules.as_bytes(), b"\0", key.id.as_bytes()].concat();
+                let rules = digest::digest(&digest::SHA256, &rules);
+                (ClaimRule::of(secret.as_ref()), ClaimRule::of(rules.as_ref()))
+            })
+        })
+    }
+
     /// Begins to sign a request as it will be sent, by a `signatures` section. Its Host must be one that the policy allows.
     ///
     /// # Errors
@@ -89,6 +106,22 @@ impl Guard {
             scheme: host.scheme.as_str(),
         };
         Signing::new(what, options)
+    }
+}
+
+/// Stands for a secret, or for rules; see [`Guard::claim_rules`].
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ClaimRule(Box<[u8]>);
+
+impl ClaimRule {
+    fn of(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for ClaimRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClaimRule").finish_non_exhaustive()
     }
 }
 

@@ -64,6 +64,11 @@ impl<'a> NeedsBody<'a> {
         if self.is_over_limit() {
             return self.too_large();
         }
+        if self.signed.content_length.is_some_and(|length| length != self.received) {
+            let detail = Detail::text("the body is not as long as `content-length` says");
+            let failure = Failure::new(Reason::RequestMalformed, detail);
+            return Inspection::Decided(self.trial.failed(failure));
+        }
         let Self {
             mut trial,
             signed,

@@ -1,5 +1,7 @@
 //! The components of an HTTP message and the signature base over them (RFC 9421 §2).
 
+use std::collections::BTreeMap;
+
 use super::fields::{InnerList, Item};
 use crate::request::Headers;
 
@@ -76,7 +78,7 @@ pub(crate) enum BaseError<'a> {
     Identifier,
     /// The message does not have the component.
     Absent(Component<'a>),
-    /// A value that is not printable ASCII.
+    /// A value that is not printable ASCII, or a query parameter that is not UTF-8.
     Value,
 }
 
@@ -100,11 +102,12 @@ pub(crate) fn write_base<'a>(
     message: &Message<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), BaseError<'a>> {
+    let parameters = QueryParameters::read(components, message.target)?;
     for (item, component) in list.items.iter().zip(components) {
         item.write(out);
         out.extend_from_slice(b": ");
         let start = out.len();
-        write_value(*component, message, out)?;
+        write_value(*component, message, &parameters, out)?;
         let value = out.get(start..).unwrap_or_default();
         if !value.iter().all(|byte| matches!(byte, 0x20..=0x7e)) {
             return Err(BaseError::Value);
@@ -116,7 +119,12 @@ pub(crate) fn write_base<'a>(
     Ok(())
 }
 
-fn write_value<'a>(component: Component<'a>, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), BaseError<'a>> {
+fn write_value<'a>(
+    component: Component<'a>,
+    message: &Message<'_>,
+    parameters: &QueryParameters<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), BaseError<'a>> {
     match component {
         Component::Method => out.extend_from_slice(message.method),
         Component::Authority => out.extend_from_slice(message.authority.as_bytes()),
@@ -134,8 +142,7 @@ fn write_value<'a>(component: Component<'a>, message: &Message<'_>, out: &mut Ve
             out.extend_from_slice(split(message.target).1.unwrap_or_default());
         }
         Component::QueryParam(name) => {
-            let query = split(message.target).1.unwrap_or_default();
-            let value = only_parameter(query, name).ok_or(BaseError::Absent(component))?;
+            let value = parameters.get(name).ok_or(BaseError::Absent(component))?;
             out.extend_from_slice(value.as_bytes());
         }
         Component::Field(name) => {
@@ -172,21 +179,62 @@ pub(crate) fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// The re-encoded value of the parameter of that encoded name, if it occurs exactly once (RFC 9421 §2.2.8).
-fn only_parameter(query: &[u8], name: &str) -> Option<String> {
-    let mut found = None;
-    for pair in query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let mark = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        let (key, rest) = pair.split_at_checked(mark)?;
-        if reencoded(key) == name && found.replace(reencoded(rest.get(1..).unwrap_or_default())).is_some() {
-            return None;
-        }
-    }
-    found
+/// The values of the covered query parameters (RFC 9421 §2.2.8), by encoded name; none for one that does not occur exactly once.
+struct QueryParameters<'a> {
+    values: BTreeMap<&'a str, Option<String>>,
 }
 
-/// Decoded as a form is, and encoded with the percent-encode set of forms, a space as `%20`.
-fn reencoded(text: &[u8]) -> String {
+impl<'a> QueryParameters<'a> {
+    /// Reads the query once, however many parameters are covered.
+    fn read(components: &[Component<'a>], target: &[u8]) -> Result<Self, BaseError<'a>> {
+        let names = components.iter().filter_map(|component| match component {
+            Component::QueryParam(name) => Some((*name, Occurring::Never)),
+            _ => None,
+        });
+        let mut found: BTreeMap<_, _> = names.collect();
+        if !found.is_empty() {
+            let query = split(target).1.unwrap_or_default();
+            let mut name = String::new();
+            for pair in query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+                let mark = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+                let (key, rest) = pair.split_at_checked(mark).unwrap_or((pair, b""));
+                reencode(key, &mut name).ok_or(BaseError::Value)?;
+                if let Some(occurring) = found.get_mut(name.as_str()) {
+                    *occurring = match occurring {
+                        Occurring::Never => {
+                            let mut value = String::new();
+                            reencode(rest.get(1..).unwrap_or_default(), &mut value).ok_or(BaseError::Value)?;
+                            Occurring::Once(value)
+                        }
+                        _ => Occurring::Often,
+                    };
+                }
+            }
+        }
+        let values = found.into_iter().map(|(name, occurring)| match occurring {
+            Occurring::Once(value) => (name, Some(value)),
+            _ => (name, None),
+        });
+        Ok(Self {
+            values: values.collect(),
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.as_deref()
+    }
+}
+
+enum Occurring {
+    Never,
+    Once(String),
+    Often,
+}
+
+/// Decodes as a form does, and encodes with the percent-encode set of forms, a space as `%20`. None if what is decoded is not UTF-8: two such texts
+/// would be encoded alike.
+fn reencode(text: &[u8], encoded: &mut String) -> Option<()> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
@@ -202,15 +250,19 @@ fn reencoded(text: &[u8]) -> String {
         decoded.push(byte);
         rest = after;
     }
-    let mut encoded = String::new();
-    for byte in String::from_utf8_lossy(&decoded).bytes() {
+    std::str::from_utf8(&decoded).ok()?;
+    encoded.clear();
+    for byte in decoded {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.push('%');
+            for half in [byte.wrapping_shr(4), byte & 0x0f] {
+                encoded.extend(DIGITS.get(usize::from(half)).copied().map(char::from));
+            }
         }
     }
-    encoded
+    Some(())
 }
 
 const fn hex(digit: u8) -> Option<u8> {
@@ -224,5 +276,6 @@ const fn hex(digit: u8) -> Option<u8> {
 
 /// True if a name is as it is re-encoded: one that is not can never match.
 pub(crate) fn is_encoded(name: &str) -> bool {
-    reencoded(name.as_bytes()) == name
+    let mut encoded = String::new();
+    reencode(name.as_bytes(), &mut encoded).is_some() && encoded == name
 }

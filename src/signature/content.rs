@@ -16,6 +16,8 @@ pub(super) struct ContentFields<'a> {
     pub(super) content_type: Option<&'a [u8]>,
     pub(super) content_length: Option<u64>,
     has_content_encoding: bool,
+    is_upgrade: bool,
+    has_transfer_coding: bool,
     overrides: [bool; 3],
 }
 
@@ -24,6 +26,8 @@ pub(super) struct ContentFields<'a> {
 pub(super) enum ContentFault {
     /// A method-override header, of that name, that is not covered.
     MethodOverride(&'static str),
+    /// A body of unknown length in a request to upgrade: nobody reads it before the protocol changes.
+    UpgradeBody,
     /// A content coding, where the policy lists media types.
     ContentEncoding,
     /// A media type that the policy does not list.
@@ -36,8 +40,10 @@ impl<'a> ContentFields<'a> {
         for header in request.headers.iter() {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name.as_bytes());
             match header.name.len() {
+                7 if is("upgrade") => fields.is_upgrade = true,
                 9 if is("signature") => fields.signature = Some(header.value),
                 12 if is("content-type") => fields.content_type = Some(header.value),
+                17 if is("transfer-encoding") => fields.has_transfer_coding = true,
                 13 | 17 | 22 => {
                     for (name, is_there) in METHOD_OVERRIDES.iter().zip(&mut fields.overrides) {
                         *is_there |= is(name);
@@ -72,6 +78,9 @@ impl<'a> ContentFields<'a> {
             .find(|(name, is_there)| *is_there && !is_covered(name))
         {
             return Some(ContentFault::MethodOverride(name));
+        }
+        if self.is_upgrade && self.has_transfer_coding {
+            return Some(ContentFault::UpgradeBody);
         }
         if section.content_types.is_empty() {
             return None;

@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use read::Sent;
@@ -67,7 +69,7 @@ pub(crate) struct Claimant<'a> {
 }
 
 /// What may be used once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Once<'a> {
     Nothing,
     Nonce(&'a str),
@@ -77,6 +79,18 @@ enum Once<'a> {
         timestamp: &'a str,
     },
     Mac(&'a str),
+}
+
+/// Shows no value: a MAC is a credential.
+impl fmt::Debug for Once<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Nonce(_) => "Nonce",
+            Self::Webhook { .. } => "Webhook",
+            Self::Mac(_) => "Mac",
+        })
+    }
 }
 
 impl<'a> SignedHead<'a> {
@@ -381,7 +395,7 @@ impl<'a> Context<'a> {
             ),
             BaseError::Absent(_) => self.fail(Reason::SignatureComponentMissing, "a covered component is not there"),
             BaseError::Identifier => self.malformed("a covered component is not known"),
-            BaseError::Value => self.malformed("the value of a covered component is not printable ASCII"),
+            BaseError::Value => self.malformed("a covered component is not printable ASCII, or no UTF-8 when decoded"),
         })?;
         let digest = match fields.content_digest.filter(|_| covers_digest) {
             Some(value) => Some(self.content_digest(value)?),
@@ -563,6 +577,7 @@ impl<'a> Context<'a> {
                 Reason::SignatureComponentMissing,
                 "a method-override header is not covered",
             )),
+            Some(ContentFault::UpgradeBody) => Err(self.malformed("a request to upgrade has a body of unknown length")),
             Some(ContentFault::ContentEncoding) => not_listed("the body has a content encoding"),
             Some(ContentFault::ContentType) => not_listed("the content type is not listed"),
         }

@@ -168,6 +168,11 @@ impl MemoryReplay {
         self.epoch
     }
 
+    /// Begins anew, but for the claims that it holds: signatures from before `epoch` are refused from now on.
+    pub fn restart(&mut self, epoch: Timestamp) {
+        self.epoch = self.epoch.max(epoch);
+    }
+
     /// How many claims it holds.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -571,7 +571,7 @@ mod tests {
                 &date,
                 "/a",
                 &[("date", "\u{e9}")],
-                "the value of a signed header is not printable ASCII",
+                "the value of a signed header is not printable ASCII, or a signed query parameter is not UTF-8",
             ),
             (
                 &date,

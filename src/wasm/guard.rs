@@ -1,5 +1,6 @@
 //! The guard, and the one buffer through which requests reach it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use js_sys::JsString;
@@ -7,10 +8,10 @@ use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use super::{WasmPolicy, WasmSecrets};
-use crate::guard::{Guard, Inspection};
+use crate::guard::{ClaimRule, Guard, Inspection};
 use crate::request::{PackedError, Request, Timestamp};
 use crate::signature::{ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH, SignOptions};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, VerdictDocument};
 use crate::wasm_value::{coded, object, policy_error};
 
 /// A guard, its replay store in memory, and the buffer for a packed request and, behind it, its body.
@@ -19,8 +20,33 @@ use crate::wasm_value::{coded, object, policy_error};
 pub struct WasmGuard {
     guard: Guard,
     replay: MemoryReplay,
+    /// Of every key that was ever loaded, by what stands for its secret: what its claims depend on.
+    claim_rules: BTreeMap<ClaimRule, ClaimRule>,
     buffer: Vec<u8>,
     stage: Stage,
+    /// What is to be told of the request in the buffer, if that is costly to find out again.
+    kept: Option<Kept>,
+}
+
+/// Above so many bytes of body, a verdict is kept; below, it is cheaper to judge again when it is asked for.
+const KEPT_FROM: usize = 4096;
+
+/// All that can be told of a verdict.
+#[derive(Debug)]
+struct Kept {
+    document: VerdictDocument,
+    text: String,
+    header: Option<String>,
+}
+
+impl Kept {
+    fn of(verdict: &Verdict<'_>) -> Self {
+        Self {
+            document: verdict.document(None),
+            text: verdict.client_text(),
+            header: client_header(verdict),
+        }
+    }
 }
 
 /// What of the request in the buffer is judged.
@@ -52,11 +78,14 @@ impl WasmGuard {
     /// `HOSTBOUND_POLICY` for secrets that are missing or cannot be keys.
     #[wasm_bindgen(constructor)]
     pub fn new(policy: &WasmPolicy, secrets: &WasmSecrets, epoch: u64) -> Result<Self, JsValue> {
+        let guard = guard(policy, secrets)?;
         Ok(Self {
-            guard: guard(policy, secrets)?,
+            claim_rules: guard.claim_rules().collect(),
+            guard,
             replay: MemoryReplay::new(Timestamp(epoch)),
             buffer: Vec::new(),
             stage: Stage::default(),
+            kept: None,
         })
     }
 
@@ -67,13 +96,22 @@ impl WasmGuard {
         vec![REDIS_CLAIM.to_owned(), REDIS_EPOCH.to_owned()]
     }
 
-    /// Judges by another policy and other secrets from now on. What was claimed stays claimed.
+    /// Judges by another policy and other secrets from now on. What was claimed stays claimed; if a key that was loaded before makes other claims now,
+    /// its window or its name having changed, the replay store in memory begins anew at `epoch`.
     ///
     /// # Errors
     /// As the constructor; then nothing has changed.
-    pub fn reload(&mut self, policy: &WasmPolicy, secrets: &WasmSecrets) -> Result<(), JsValue> {
+    pub fn reload(&mut self, policy: &WasmPolicy, secrets: &WasmSecrets, epoch: u64) -> Result<(), JsValue> {
         self.guard = guard(policy, secrets)?;
-        self.stage = Stage::default();
+        self.begin(Stage::default());
+        let mut has_changed = false;
+        for (key, rules) in self.guard.claim_rules() {
+            let earlier = self.claim_rules.insert(key, rules.clone());
+            has_changed |= earlier.is_some_and(|earlier| earlier != rules);
+        }
+        if has_changed {
+            self.replay.restart(Timestamp(epoch));
+        }
         Ok(())
     }
 
@@ -88,30 +126,32 @@ impl WasmGuard {
     /// Judges the head that is packed in the first `length` bytes of the buffer: the integer form of the inspection, or 2^32-1 if it is no packed
     /// request; `verdict` then throws why. An integer, not an exception, since a result that may be one costs a call out of wasm.
     pub fn inspect(&mut self, length: usize) -> u32 {
-        self.stage = Stage {
+        self.begin(Stage {
             length,
             ..Stage::default()
-        };
+        });
         self.judge().map_or(u32::MAX, |inspection| inspection.code())
     }
 
     /// Judges the whole request: the head, behind it `body` bytes of body, and its nonce by the store in memory. The integer form of the verdict.
     #[wasm_bindgen(js_name = judgeWhole)]
     pub fn judge_whole(&mut self, length: usize, body: usize) -> u32 {
-        self.stage = Stage {
+        self.begin(Stage {
             length,
             body: Some(body),
             claimed: None,
-        };
-        match judge(&self.guard, &self.buffer, self.stage) {
-            Err(_) => u32::MAX,
+        });
+        let inspection = match judge(&self.guard, &self.buffer, self.stage) {
+            Err(_) => return u32::MAX,
             Ok(Inspection::NeedsNonce(needs)) => {
                 let (outcome, epoch) = (needs.claim_outcome_in(&mut self.replay), self.replay.epoch());
                 self.stage.claimed = Some((outcome, epoch));
-                needs.answer(outcome, epoch).code()
+                Inspection::Decided(needs.answer(outcome, epoch))
             }
-            Ok(inspection) => inspection.code(),
-        }
+            Ok(inspection) => inspection,
+        };
+        self.kept = kept(&inspection, body);
+        inspection.code()
     }
 
     /// Judges the request but for its nonce: what a store has to claim for it, or undefined if it is decided.
@@ -119,13 +159,14 @@ impl WasmGuard {
     /// # Errors
     /// `HOSTBOUND_REQUEST` if the buffer holds no packed request.
     pub fn claim(&mut self, length: usize, body: usize) -> Result<JsValue, JsValue> {
-        self.stage = Stage {
+        self.begin(Stage {
             length,
             body: Some(body),
             claimed: None,
-        };
-        let inspection = self.judge().map_err(unreadable)?;
+        });
+        let inspection = judge(&self.guard, &self.buffer, self.stage).map_err(unreadable)?;
         let Inspection::NeedsNonce(needs) = inspection else {
+            self.kept = kept(&inspection, body);
             return Ok(JsValue::UNDEFINED);
         };
         let claim = needs.claim();
@@ -147,12 +188,16 @@ impl WasmGuard {
             "full" => ClaimOutcome::Full,
             _ => ClaimOutcome::Failed,
         };
-        self.stage = Stage {
+        self.begin(Stage {
             length,
             body: Some(body),
             claimed: Some((outcome, Timestamp(epoch))),
+        });
+        let Ok(inspection) = judge(&self.guard, &self.buffer, self.stage) else {
+            return u32::MAX;
         };
-        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+        self.kept = kept(&inspection, body);
+        inspection.code()
     }
 
     /// The most bytes of body that the request in the buffer may have; undefined if its body is not asked for.
@@ -171,7 +216,7 @@ impl WasmGuard {
     /// # Errors
     /// `HOSTBOUND_REQUEST` if the buffer holds no packed request, or one whose body or nonce was not judged.
     pub fn verdict(&self, id: Option<String>) -> Result<JsValue, JsValue> {
-        Ok(object(&self.decided()?.document(id.as_deref())))
+        Ok(object(&self.document(id)?))
     }
 
     /// The full verdict on the request in the buffer, as JSON.
@@ -180,7 +225,7 @@ impl WasmGuard {
     /// As `verdict`.
     #[wasm_bindgen(js_name = verdictJson)]
     pub fn verdict_json(&self, id: Option<String>) -> Result<String, JsValue> {
-        Ok(self.decided()?.document(id.as_deref()).to_json())
+        Ok(self.document(id)?.to_json())
     }
 
     /// The text of the response to the request in the buffer; empty on allow.
@@ -189,7 +234,10 @@ impl WasmGuard {
     /// As `verdict`.
     #[wasm_bindgen(js_name = clientText)]
     pub fn client_text(&self) -> Result<String, JsValue> {
-        Ok(self.decided()?.client_text())
+        match &self.kept {
+            Some(kept) => Ok(kept.text.clone()),
+            None => Ok(self.decided()?.client_text()),
+        }
     }
 
     /// The header that the response to the request in the buffer carries beside the text: `WWW-Authenticate: …` or `Retry-After: …`.
@@ -198,13 +246,11 @@ impl WasmGuard {
     /// As `verdict`.
     #[wasm_bindgen(js_name = clientHeader)]
     pub fn client_header(&self) -> Result<Option<JsString>, JsValue> {
-        let verdict = self.decided()?;
-        let header = match (verdict.challenge(), verdict.retry_after()) {
-            (Some(challenge), _) => format!("WWW-Authenticate: {challenge}"),
-            (None, Some(seconds)) => format!("Retry-After: {seconds}"),
-            (None, None) => return Ok(None),
+        let header = match &self.kept {
+            Some(kept) => kept.header.clone(),
+            None => client_header(&self.decided()?),
         };
-        Ok(Some(header.into()))
+        Ok(header.map(Into::into))
     }
 
     /// The headers that sign the request in the buffer, and what is signed: `{headers, base, bodyLength}`.
@@ -259,11 +305,41 @@ impl WasmGuard {
         judge(&self.guard, &self.buffer, self.stage)
     }
 
+    fn begin(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.kept = None;
+    }
+
+    fn document(&self, id: Option<String>) -> Result<VerdictDocument, JsValue> {
+        match &self.kept {
+            Some(kept) => Ok(VerdictDocument {
+                id,
+                ..kept.document.clone()
+            }),
+            None => Ok(self.decided()?.document(id.as_deref())),
+        }
+    }
+
     fn decided(&self) -> Result<Verdict<'_>, JsValue> {
         match self.judge().map_err(unreadable)? {
             Inspection::Decided(verdict) => Ok(verdict),
             _ => Err(coded("the body of the request was not judged", "HOSTBOUND_REQUEST").into()),
         }
+    }
+}
+
+fn client_header(verdict: &Verdict<'_>) -> Option<String> {
+    match (verdict.challenge(), verdict.retry_after()) {
+        (Some(challenge), _) => Some(format!("WWW-Authenticate: {challenge}")),
+        (None, Some(seconds)) => Some(format!("Retry-After: {seconds}")),
+        (None, None) => None,
+    }
+}
+
+fn kept(inspection: &Inspection<'_>, body: usize) -> Option<Kept> {
+    match inspection {
+        Inspection::Decided(verdict) if body > KEPT_FROM => Some(Kept::of(verdict)),
+        _ => None,
     }
 }
 

@@ -85,9 +85,9 @@ export class Guard {
    * @throws {@link PolicyError} for secrets that are missing or cannot be keys.
    */
   constructor(policy: Policy, options: GuardOptions = {}) {
-    const { secrets = {}, epoch = Math.floor(Date.now() / 1000) + 1 } = options
+    const { secrets = {}, epoch } = options
     this.#policy = policy
-    this.#engine = usingSecrets(policy, secrets, (found) => new WasmGuard(engineOf(policy), found, seconds(epoch)))
+    this.#engine = usingSecrets(policy, secrets, (found) => new WasmGuard(engineOf(policy), found, epoch === undefined ? nextSecond() : seconds(epoch)))
     this.#memory = new GuardMemory(this.#engine, engineMemory)
   }
 
@@ -97,12 +97,14 @@ export class Guard {
   }
 
   /**
-   * Judges by another policy and other secrets from now on, as after a rotation of keys. Nonces that were used stay used.
+   * Judges by another policy and other secrets from now on, as after a rotation of keys. Nonces that were used stay used. If a key has
+   * another name now, or its section another window or profile, the store in memory begins anew: signatures from before are refused,
+   * for `clock_tolerance` and a second.
    *
    * @throws {@link PolicyError} for secrets that are missing or cannot be keys; then nothing has changed.
    */
   reload(policy: Policy, { secrets = {} }: Pick<GuardOptions, 'secrets'> = {}): void {
-    usingSecrets(policy, secrets, (found) => this.#engine.reload(engineOf(policy), found))
+    usingSecrets(policy, secrets, (found) => this.#engine.reload(engineOf(policy), found, nextSecond()))
     this.#policy = policy
     this.#id = undefined
   }
@@ -264,6 +266,11 @@ function usingSecrets<Result>(policy: Policy, secrets: Secrets, use: (found: Ret
   } finally {
     found.free()
   }
+}
+
+/** The first whole second that has not begun. */
+function nextSecond(): bigint {
+  return BigInt(Math.floor(Date.now() / 1000) + 1)
 }
 
 /** Whole seconds. What is none is far in the future: a store of which nothing is known vouches for nothing. */

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 
 import express from 'express'
+import { Guard, Policy, reasonOf } from 'hostbound'
 import { hostbound } from 'hostbound/node'
 
 import { coded } from './support/policies.mjs'
@@ -288,6 +289,25 @@ test('mounted middleware judges the whole target', async (t) => {
   for (const signed of ['/a%2fb?c=%20d', '/v1/a%2Fb?c=%20d', '/v1/a%2fb?c=+d', '/v1/a%2fb']) {
     assert.deepEqual(statuses(await ask(signed, '/v1/a%2fb?c=%20d')), [401], signed)
   }
+})
+
+test('a reload that changes what is claimed begins the store in memory anew', async () => {
+  const policy = (keys, more) => Policy.fromObject(policyWith({ keys, ...more }))
+  const key = (id) => [{ id, secret: { name: 'value' } }]
+  const secrets = { value: SECRETS.KEY }
+  const now = Math.floor(Date.now() / 1000)
+  const reasonAfter = async (keys, more) => {
+    const guard = new Guard(await policy(key('old')), { secrets, epoch: 1 })
+    const request = { method: 'GET', target: '/a', now, headers: [['host', 'localhost']] }
+    const { headers } = guard.sign(request, { section: Object.keys(policyWith({ keys: [] }).signatures)[0] })
+    const signed = { ...request, headers: [...request.headers, ...headers] }
+    assert.equal(guard.judge(signed), 0)
+    guard.reload(await policy(keys, more), { secrets })
+    return reasonOf(guard.judge(signed))
+  }
+  assert.equal(await reasonAfter(key('old')), 'nonce_replayed')
+  assert.equal(await reasonAfter(key('new')), 'replay_store_unavailable')
+  assert.equal(await reasonAfter(key('old'), { max_age: '10m' }), 'replay_store_unavailable')
 })
 
 test('keys are rotated by a reload, and used nonces stay used', async (t) => {

@@ -472,7 +472,7 @@ impl Compiler<'_, '_> {
 }
 
 /// Headers that say something else already.
-const RESERVED_HEADERS: [&str; 18] = [
+const RESERVED_HEADERS: [&str; 19] = [
     "access-control-request-method",
     "authorization",
     "connection",
@@ -491,4 +491,5 @@ const RESERVED_HEADERS: [&str; 18] = [
     "x-forwarded-host",
     "x-http-method",
     "x-http-method-override",
+    "x-method-override",
 ];

@@ -28,7 +28,7 @@ pub enum SignError {
     HeaderPresent(String),
     /// The request lacks a component that the policy requires.
     ComponentMissing(String),
-    /// The value of a component is not printable ASCII.
+    /// The value of a component is not printable ASCII, or a query parameter is not UTF-8.
     ComponentValue,
     /// The request has a method-override header that the policy does not want covered.
     MethodOverride(String),
@@ -57,7 +57,9 @@ impl fmt::Display for SignError {
             Self::Created => f.write_str("the time is not in Unix seconds from 1 to 999999999999"),
             Self::HeaderPresent(name) => write!(f, "the request has a header `{name}` already"),
             Self::ComponentMissing(name) => write!(f, "the request has no `{name}`, which the policy wants signed"),
-            Self::ComponentValue => f.write_str("the value of a signed header is not printable ASCII"),
+            Self::ComponentValue => f.write_str(
+                "the value of a signed header is not printable ASCII, or a signed query parameter is not UTF-8",
+            ),
             Self::MethodOverride(name) => {
                 write!(
                     f,
@@ -82,6 +84,7 @@ impl From<ContentFault> for SignError {
     fn from(fault: ContentFault) -> Self {
         match fault {
             ContentFault::MethodOverride(name) => Self::MethodOverride(name.to_owned()),
+            ContentFault::UpgradeBody => Self::Request("a request to upgrade has a body of unknown length".to_owned()),
             ContentFault::ContentEncoding => Self::ContentEncoding,
             ContentFault::ContentType => Self::ContentType,
         }

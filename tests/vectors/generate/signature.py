@@ -502,6 +502,7 @@ NOTES = {
     "allow": "what must be let through",
     "alias": "a name with _ that becomes a named header when _ is read as - is header_duplicate at once",
     "body": "the raw bytes are signed",
+    "body-length": "content-length says how long the body is",
     "body-limit": "max_body, by content-length and by the bytes",
     "components": "RFC 9421 covered components",
     "content-types": "content_types: a type that is not listed, an encoding, a body without a type",
@@ -872,11 +873,11 @@ def host_nonce():
     limits("hn", hn, "hn-tight", "hn-tight-base")
     A("hn-limit-2k", "2 KiB, at the limit", "allow body-limit", "hn-wide", hn(body=b"a" * 2048))
     D("hn-limit-2k-more", "one byte more", "body-limit signed-anyway", "hn-wide", hn(body=b"a" * 2049), "body_too_large", "open")
-    A("hn-limit-default", "Content-Length at the default limit", "allow body-limit", "hn", hn(extra=[("Content-Length", 1048576)]))
-    D("hn-limit-default-more", "Content-Length above the default limit", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 1048577)]), "body_too_large", "hn-limit-default")
-    D("hn-limit-huge", "a Content-Length that no integer holds", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", "9" * 40)]), "body_too_large", "hn-limit-default")
-    D("hn-limit-wraps", "a Content-Length of 2^64", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 2**64)]), "body_too_large", "hn-limit-default")
-    D("hn-limit-wraps-32", "a Content-Length of 2^32", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 2**32)]), "body_too_large", "hn-limit-default")
+    D("hn-limit-default", "Content-Length at the default limit, and less body: not too large, but cut off", "body-limit", "hn", hn(extra=[("Content-Length", 1048576)]), "request_malformed", "hn-post")
+    D("hn-limit-default-more", "Content-Length above the default limit", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 1048577)]), "body_too_large", "hn-post")
+    D("hn-limit-huge", "a Content-Length that no integer holds", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", "9" * 40)]), "body_too_large", "hn-post")
+    D("hn-limit-wraps", "a Content-Length of 2^64", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 2**64)]), "body_too_large", "hn-post")
+    D("hn-limit-wraps-32", "a Content-Length of 2^32", "body-limit signed-anyway", "hn", hn(extra=[("Content-Length", 2**32)]), "body_too_large", "hn-post")
     D("hn-limit-mac", "too large, and a wrong MAC: the size comes first", "body-limit order", "hn-tight", hn(key="HN_STRANGER", body=b"123456789"), "body_too_large", "open")
     D("hn-limit-key", "too large, and no key: the head comes first", "body-limit order", "hn-bound", hn(key="HN_K1", host="third.example.com", extra=[("Content-Length", 2**40)]), "signature_key_unknown", "open")
     D("hn-limit-missing", "too large, and no signature: the head comes first", "body-limit order", "hn-tight", hn(body=b"123456789").headers({"x-api-signature": None}), "signature_missing", "open")
@@ -987,6 +988,12 @@ def limits(slug, make, policy, empty=None):
     D(slug + "-limit-9", "9 bytes", "body-limit signed-anyway", policy, make(body=nine), "body_too_large", "open")
     A(slug + "-limit-length-8", "Content-Length at the limit", "allow body-limit", policy, make(body=eight, extra=[("Content-Length", 8)]))
     D(slug + "-limit-length-9", "Content-Length above it, 8 bytes", "body-limit signed-anyway", policy, make(body=eight, extra=[("Content-Length", 9)]), "body_too_large", slug + "-limit-8")
+    D(slug + "-length-more", "8 bytes of body, and Content-Length 7", "body-length", policy, make(body=eight, extra=[("Content-Length", 7)]), "request_malformed", slug + "-limit-length-8")
+    D(slug + "-length-none", "8 bytes of body, and Content-Length 0", "body-length", policy, make(body=eight, extra=[("Content-Length", 0)]), "request_malformed", slug + "-limit-length-8")
+    D(slug + "-length-less", "7 bytes of body, and Content-Length 8", "body-length", policy, make(body=b"1234567", extra=[("Content-Length", 8)]), "request_malformed", "open")
+    A(slug + "-length-upgrade", "a request to upgrade", "allow body-length", policy, make(body=eight, extra=[("Upgrade", "x"), ("Content-Length", 8)]))
+    A(slug + "-length-chunked", "a body in chunks", "allow body-length", policy, make(body=eight, extra=[("Transfer-Encoding", "chunked")]))
+    D(slug + "-length-upgrade-chunked", "a request to upgrade, whose body nobody reads before the protocol changes", "body-length signed-anyway", policy, make(body=eight, extra=[("Upgrade", "x"), ("Transfer-Encoding", "chunked")]), "signature_malformed", slug + "-length-chunked")
     D(slug + "-limit-length-lies", "Content-Length below it, 9 bytes", "body-limit signed-anyway", policy, make(body=nine, extra=[("Content-Length", 3)]), "body_too_large", "open")
     if not empty:
         empty = slug + "-limit-empty"
@@ -1847,6 +1854,10 @@ def http_message_signatures():
     D("ms-query-param-two", "a parameter that occurs twice", "components signed-anyway", "ms", ms(target="/v1?x=1&x=2", cover=COVER + ['@query-param;name="x"'], s={'@query-param;name="x"': "1"}), "signature_component_missing", "open")
     D("ms-query-param-two-same", "twice with one value", "components signed-anyway", "ms", ms(target="/v1?x=1&x=1", cover=COVER + ['@query-param;name="x"'], s={'@query-param;name="x"': "1"}), "signature_component_missing", "open")
     D("ms-query-param-two-escaped", "once plain, once escaped", "components signed-anyway", "ms", ms(target="/v1?x=1&%78=2", cover=COVER + ['@query-param;name="x"'], s={'@query-param;name="x"': "1"}), "signature_component_missing", "open")
+    A("ms-query-param-beside-bytes", "a parameter that is not covered need not be UTF-8", "allow components", "ms", ms(target="/v1?x=1&y=%FF", cover=COVER + ['@query-param;name="x"']))
+    for slug, value in [("ff", "%FF"), ("fe", "%FE"), ("cut", "%C3"), ("surrogate", "%ED%A0%80"), ("overlong", "%C0%AF")]:
+        D("ms-query-param-bytes-" + slug, "a value that is not UTF-8: another would be encoded alike", "components signed-anyway", "ms", ms(target="/v1?x=" + value, cover=COVER + ['@query-param;name="x"']), "signature_malformed", "open")
+    D("ms-query-param-bytes-name", "a name that is not UTF-8", "components signed-anyway", "ms", ms(target="/v1?x=1&%FF=2", cover=COVER + ['@query-param;name="x"']), "signature_malformed", "open")
     D("ms-query-param-no-query", "no query at all", "components signed-anyway", "ms", ms(target="/v1", cover=COVER + ['@query-param;name="x"'], s={'@query-param;name="x"': ""}), "signature_component_missing", "open")
     # Ambiguous: a name in the identifier that is not in its percent-encoded form. Read by the letter of §2.2.8: the encoded name is compared.
     D("ms-query-param-name-raw", "a name that is not percent-encoded", "components signed-anyway ambiguous", "ms", ms(target="/v1?a%20b=1", cover=COVER + ['@query-param;name="a b"'], s={'@query-param;name="a b"': "1"}), "signature_component_missing", "open")
@@ -1907,7 +1918,7 @@ def http_message_signatures():
     D("ms-digest-covered-absent", "covered, and absent", "digest signed-anyway", "ms", ms(dig=None, s={"content-digest": good}), "content_digest_missing", "ms-post")
     D("ms-digest-covered-absent-empty", "covered, and absent, without a body", "digest signed-anyway", "ms", ms(dig=None, cover=COVER, s={"content-digest": digest(b"")}, **GET), "content_digest_missing", "ms-get")
     D("ms-digest-repr", "Repr-Digest is no Content-Digest", "digest signed-anyway", "ms", ms(dig=None, cover=COVER_EMPTY + ["repr-digest"], fields=[("Repr-Digest", good)]), "content_digest_missing", "ms-post")
-    D("ms-digest-length", "a Content-Length of 0 does not make a body empty", "digest", "ms", ms(cover=COVER_EMPTY, dig=None, extra=[("Content-Length", 0)]), "content_digest_missing", "ms-post")
+    D("ms-digest-length", "a Content-Length of 0, and a body", "digest", "ms", ms(cover=COVER_EMPTY, dig=None, extra=[("Content-Length", 0)]), "request_malformed", "ms-post")
     D("ms-digest-mac", "a wrong digest, and a wrong MAC: the MAC comes first", "digest order", "ms", ms(dig=digest(b"x"), key="MS_STRANGER"), "signature_mismatch", "ms-post")
     D("ms-digest-uncovered-mac", "no digest, and a wrong MAC: the MAC comes first", "digest order", "ms", ms(cover=COVER_EMPTY, key="MS_STRANGER"), "signature_mismatch", "ms-post")
     D("ms-digest-malformed-mac", "a malformed digest, and a wrong MAC: the head comes first", "digest order", "ms", ms(dig="md5=:AAAA:", key="MS_STRANGER"), "signature_malformed", "ms-post")
