@@ -1,23 +1,29 @@
-local time = redis.call('TIME')
-local now = tonumber(time[1])
-local epoch = tonumber(redis.call('GET', KEYS[3]))
-if not epoch then
-  epoch = math.max(now, tonumber(ARGV[3])) + 1
-  redis.call('SET', KEYS[3], epoch)
+-- One sorted set has all claims by their ends and, as negative scores, the epoch and the latest second seen: none can be lost without the others.
+local function read(name)
+  return -tonumber(redis.call('ZSCORE', KEYS[3], name) or 0)
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then
+local epoch, clock = read('epoch'), read('clock')
+local time = tonumber(redis.call('TIME')[1])
+local now = math.max(time, clock)
+if epoch == 0 then
+  epoch = math.max(now, tonumber(ARGV[3])) + 1
+  redis.call('ZADD', KEYS[3], -epoch, 'epoch')
+end
+if now > clock then
+  redis.call('ZADD', KEYS[3], -now, 'clock')
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], 0, now)
+end
+if redis.call('ZSCORE', KEYS[3], KEYS[1]) then
   return {0, epoch}
 end
 local expires = tonumber(ARGV[1])
-local millis = now * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', millis)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], 0, now)
 if now >= expires or redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[2]) then
   return {-1, epoch}
 end
-local live = expires * 1000 - millis
-redis.call('SET', KEYS[1], '1', 'PX', string.format('%.0f', live))
-redis.call('ZADD', KEYS[2], string.format('%.0f', expires * 1000), KEYS[1])
-if redis.call('PTTL', KEYS[2]) < live then
-  redis.call('PEXPIRE', KEYS[2], string.format('%.0f', live))
+redis.call('ZADD', KEYS[3], expires, KEYS[1])
+redis.call('ZADD', KEYS[2], expires, KEYS[1])
+if redis.call('TTL', KEYS[2]) < expires - time then
+  redis.call('EXPIRE', KEYS[2], expires - time)
 end
 return {1, epoch}

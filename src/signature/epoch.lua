@@ -1,7 +1,4 @@
-local epoch = math.max(tonumber(redis.call('TIME')[1]), tonumber(ARGV[1])) + 1
-local known = tonumber(redis.call('GET', KEYS[1]))
-if known and known > epoch then
-  epoch = known
-end
-redis.call('SET', KEYS[1], epoch)
+local known = -tonumber(redis.call('ZSCORE', KEYS[1], 'epoch') or 0)
+local epoch = math.max(known, tonumber(redis.call('TIME')[1]) + 1, tonumber(ARGV[1]) + 1)
+redis.call('ZADD', KEYS[1], -epoch, 'epoch')
 return epoch

@@ -45,7 +45,7 @@ export interface RedisReplayOptions {
   readonly timeout?: number | undefined
 }
 
-const EPOCH = 'hostbound:1:epoch'
+const CLAIMS = 'hostbound:1:claims'
 
 const OUTCOMES = new Map<unknown, ReplayOutcome['outcome']>([
   [1, 'made'],
@@ -76,14 +76,14 @@ async function claimIn({ send, sendAll }: Connection, { key, shareKey, shareLimi
   const [claim, epoch] = WasmGuard.redisScripts() as [string, string]
   const digest = createHash('sha1').update(claim).digest('hex')
   const ask = (): Promise<unknown> =>
-    send(['EVALSHA', digest, '3', key, shareKey, EPOCH, String(expires), String(shareLimit), String(now)])
+    send(['EVALSHA', digest, '3', key, shareKey, CLAIMS, String(expires), String(shareLimit), String(now)])
   let answer: unknown
   try {
     answer = await ask()
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
     // The server has started anew, and may have lost claims: that is written down before it learns the script, in one step with it.
-    await sendAll([['EVAL', epoch, '1', EPOCH, String(now)], ['SCRIPT', 'LOAD', claim]])
+    await sendAll([['EVAL', epoch, '1', CLAIMS, String(now)], ['SCRIPT', 'LOAD', claim]])
     answer = await ask()
   }
   const [code, since] = Array.isArray(answer) ? answer : []

@@ -24,6 +24,7 @@ import { http, statuses, talk } from './support/raw.mjs'
 import { signedLines } from './support/signed.mjs'
 
 const NONE = 'there is no redis-server'
+const CLAIMS = 'hostbound:1:claims'
 const SHARED = policyWith({ replay: 'shared', replay_capacity: 1_000_000 })
 
 /** Both clients, connected. */
@@ -81,13 +82,49 @@ test('both clients keep one store: a nonce is accepted once', async (t) => {
     assert.equal((await judged(guard, first, request)).decision, 'allow')
     assert.equal((await judged(guard, second, request)).reason, 'nonce_replayed')
   }
-  // What the server holds: entries that end, and nothing of the request.
-  const keys = await nodeRedis.sendCommand(['KEYS', '*'])
-  assert.ok(keys.every((key) => /^hostbound:1:(epoch|share:[\w-]{43}|[\w-]{43})$/.test(key)), keys.join())
-  for (const key of keys.filter((key) => !key.endsWith('epoch'))) {
-    const seconds = await nodeRedis.sendCommand(['TTL', key])
-    assert.ok(seconds > 100 && seconds <= 180, `${key} ${seconds}`)
+  // What the server holds: the claims, all of which end, and nothing of the request.
+  const [claims, share, ...others] = (await nodeRedis.sendCommand(['KEYS', '*'])).sort()
+  assert.deepEqual([claims, others], [CLAIMS, []])
+  assert.match(share, /^hostbound:1:share:[\w-]{43}$/)
+  const seconds = await nodeRedis.sendCommand(['TTL', share])
+  assert.ok(seconds > 100 && seconds <= 180, String(seconds))
+  const members = await nodeRedis.sendCommand(['ZRANGE', CLAIMS, '0', '-1'])
+  assert.deepEqual(members.splice(0, 2).sort(), ['clock', 'epoch'])
+  assert.equal(members.length, 4)
+  for (const member of members) assert.match(member, /^hostbound:1:[\w-]{43}$/)
+})
+
+test('the clock of the store does not go back', async (t) => {
+  const redis = await startRedis(t)
+  if (redis === undefined) return t.skip(NONE)
+  const { nodeRedis } = await clients(t, redis.port)
+  const guard = new Guard(await Policy.fromObject(SHARED), { secrets: own(SHARED) })
+  const store = redisReplay(nodeRedis)
+  const signed = signing(guard)
+  const seconds = async () => -Number(await nodeRedis.sendCommand(['ZSCORE', CLAIMS, 'clock']))
+  await judged(guard, store, signed())
+  await nextSecond()
+  await nextSecond()
+  const request = signed()
+  assert.equal((await judged(guard, store, request)).decision, 'allow')
+  assert.ok(Math.abs((await seconds()) - Date.now() / 1000) < 2)
+  const ends = Number((await nodeRedis.sendCommand(['ZRANGE', CLAIMS, '-1', '-1', 'WITHSCORES'])).flat().at(-1))
+  // What it has shown, up to an hour too much, before it was set right; and what ended by it is forgotten.
+  for (const [shown, reason] of [[ends - 2, 'nonce_replayed'], [ends, 'replay_store_unavailable'], [ends + 3600, 'replay_store_unavailable']]) {
+    await nodeRedis.sendCommand(['ZADD', CLAIMS, String(-shown), 'clock'])
+    await nodeRedis.sendCommand(['ZREMRANGEBYSCORE', CLAIMS, '0', String(shown)])
+    assert.equal((await judged(guard, store, request)).reason, reason)
+    assert.equal(await seconds(), shown)
   }
+  assert.equal((await judged(guard, store, signed())).reason, 'replay_store_unavailable')
+  // The server itself ends no claim, and what takes the claims takes the epoch.
+  assert.equal(await nodeRedis.sendCommand(['TTL', CLAIMS]), -1)
+  await nodeRedis.sendCommand(['DEL', CLAIMS])
+  assert.equal((await judged(guard, store, request)).reason, 'replay_store_unavailable')
+  await nextSecond()
+  await nextSecond()
+  assert.equal((await judged(guard, store, request)).reason, 'replay_store_unavailable')
+  assert.equal((await judged(guard, store, signed())).decision, 'allow')
 })
 
 test('one key cannot use up the share of another', async (t) => {

@@ -1,6 +1,7 @@
 //! A replay store in Redis, shared by all processes of a service, for [`hostbound`].
 //!
-//! One server, not a cluster, which must not evict keys (`maxmemory-policy noeviction`). Its own clock says when entries end. A server that starts anew, or
+//! One server, not a cluster, which must not evict keys (`maxmemory-policy noeviction`). Its own clock says when entries end; one that was ahead and is set
+//! right refuses claims until it has caught up, or until `hostbound:1:claims` is deleted. A server that starts anew, or
 //! loses its keys, has a new epoch: signatures from before it are refused. What a failover to an asynchronous replica can lose is not noticed: a replica that
 //! has the scripts and not the last claims would let those be made once more.
 
@@ -9,7 +10,7 @@
 use hostbound::{Claim, ClaimOutcome, REDIS_CLAIM, REDIS_EPOCH, Timestamp};
 use redis::{ConnectionLike, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, cmd, pipe};
 
-const EPOCH: &str = "hostbound:1:epoch";
+const CLAIMS: &str = "hostbound:1:claims";
 
 /// The scripts of the store. Cheap to use, and to be made once.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl RedisReplay {
             .arg(3)
             .arg(claim.key())
             .arg(claim.share_key())
-            .arg(EPOCH)
+            .arg(CLAIMS)
             .arg(claim.expires().0)
             .arg(claim.share_limit())
             .arg(now.0)
@@ -84,7 +85,7 @@ impl RedisReplay {
             .cmd("EVAL")
             .arg(REDIS_EPOCH)
             .arg(1)
-            .arg(EPOCH)
+            .arg(CLAIMS)
             .arg(now.0)
             .ignore()
             .cmd("SCRIPT")
