@@ -1,6 +1,6 @@
 /**
  * A replay store in Redis, shared by all processes of a service. Takes a client of `redis` or of `ioredis` that is yours: connected,
- * to one server (not a cluster). The server must not evict keys (`maxmemory-policy noeviction`).
+ * to one server (not a cluster). A server that may evict keys is refused: with a `maxmemory`, its `maxmemory-policy` is `noeviction`.
  *
  * @example
  * ```js
@@ -82,6 +82,7 @@ async function claimIn({ send, sendAll }: Connection, { key, shareKey, shareLimi
     answer = await ask()
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    refuseEviction(String(await send(['INFO', 'memory'])))
     // The server has started anew, and may have lost claims: that is written down before it learns the script, in one step with it.
     await sendAll([['EVAL', epoch, '1', CLAIMS, String(now)], ['SCRIPT', 'LOAD', claim]])
     answer = await ask()
@@ -90,6 +91,14 @@ async function claimIn({ send, sendAll }: Connection, { key, shareKey, shareLimi
   const outcome = OUTCOMES.get(code)
   if (outcome === undefined || typeof since !== 'number') throw new Error('Redis gave no outcome and epoch')
   return { outcome, epoch: since }
+}
+
+/** A server that evicts forgets what was used. */
+function refuseEviction(memory: string): void {
+  const setting = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)`, 'm').exec(memory)?.[1]
+  const policy = setting('maxmemory_policy')
+  if (setting('maxmemory') === '0' || policy === 'noeviction') return
+  throw new Error(`Redis may evict what was used: its \`maxmemory-policy\` is \`${policy}\`, set it to \`noeviction\``)
 }
 
 function connectionOf(client: NodeRedisClient | IoRedisClient): Connection {

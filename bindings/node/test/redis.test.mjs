@@ -127,6 +127,57 @@ test('the clock of the store does not go back', async (t) => {
   assert.equal((await judged(guard, store, signed())).decision, 'allow')
 })
 
+test('a server that may evict is refused', async (t) => {
+  const redis = await startRedis(t)
+  if (redis === undefined) return t.skip(NONE)
+  const { nodeRedis, ioRedis } = await clients(t, redis.port)
+  const guard = new Guard(await Policy.fromObject(SHARED), { secrets: own(SHARED) })
+  const signed = signing(guard)
+  const configure = async (...settings) => {
+    await nodeRedis.sendCommand(['CONFIG', 'SET', ...settings])
+    await nodeRedis.sendCommand(['SCRIPT', 'FLUSH'])
+  }
+  for (const store of [redisReplay(nodeRedis), redisReplay(ioRedis)]) {
+    for (const policy of ['volatile-lru', 'volatile-ttl', 'allkeys-lru', 'allkeys-random']) {
+      await configure('maxmemory', '100mb', 'maxmemory-policy', policy)
+      for (let time = 0; time < 2; time += 1) {
+        await assert.rejects(store.claim(guard.claim(signed())), ({ message }) => message.includes(`\`maxmemory-policy\` is \`${policy}\``))
+      }
+      assert.deepEqual(await nodeRedis.sendCommand(['KEYS', '*']), [])
+    }
+    for (const settings of [['maxmemory', '0'], ['maxmemory', '100mb', 'maxmemory-policy', 'noeviction']]) {
+      await configure(...settings)
+      assert.equal((await store.claim(guard.claim(signed()))).outcome, 'made')
+      await nodeRedis.sendCommand(['FLUSHALL'])
+    }
+  }
+})
+
+test('a server that is made to evict takes the epoch with the claims', async (t) => {
+  const redis = await startRedis(t)
+  if (redis === undefined) return t.skip(NONE)
+  const { nodeRedis } = await clients(t, redis.port)
+  const guard = new Guard(await Policy.fromObject(SHARED), { secrets: own(SHARED) })
+  const store = redisReplay(nodeRedis)
+  const signed = signing(guard)
+  for (const policy of ['volatile-lru', 'allkeys-lru']) {
+    await judged(guard, store, signed())
+    await nextSecond()
+    await nextSecond()
+    const request = signed()
+    assert.equal((await judged(guard, store, request)).decision, 'allow')
+    await nodeRedis.sendCommand(['CONFIG', 'RESETSTAT'])
+    const used = Number(/used_memory:(\d+)/.exec(await nodeRedis.sendCommand(['INFO', 'memory']))[1])
+    await nodeRedis.sendCommand(['CONFIG', 'SET', 'maxmemory', String(used + 400_000), 'maxmemory-policy', policy])
+    for (let index = 0; index < 1000; index += 1) await nodeRedis.sendCommand(['SET', `other:${index}`, 'x'.repeat(2000)]).catch(() => {})
+    await nodeRedis.sendCommand(['CONFIG', 'SET', 'maxmemory', '0'])
+    const evicted = Number(/evicted_keys:(\d+)/.exec(await nodeRedis.sendCommand(['INFO', 'stats']))[1])
+    assert.ok(evicted > 0, policy)
+    assert.notEqual((await judged(guard, store, request)).decision, 'allow')
+    await nodeRedis.sendCommand(['FLUSHALL'])
+  }
+})
+
 test('one key cannot use up the share of another', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip(NONE)
