@@ -178,6 +178,30 @@ test('a server that is made to evict takes the epoch with the claims', async (t)
   }
 })
 
+test('before `max_age` is raised the claims are deleted: what was used stays used', async (t) => {
+  const redis = await startRedis(t)
+  if (redis === undefined) return t.skip(NONE)
+  const { nodeRedis } = await clients(t, redis.port)
+  const [small, large] = await Promise.all(['1s', '10m'].map(async (max_age) => {
+    const policy = policyWith({ replay: 'shared', max_age })
+    return new Guard(await Policy.fromObject(policy), { secrets: own(policy) })
+  }))
+  const store = redisReplay(nodeRedis)
+  const signed = signing(small)
+  await judged(small, store, signed())
+  await nextSecond()
+  await nextSecond()
+  const request = signed()
+  assert.equal((await judged(small, store, request)).decision, 'allow')
+  assert.equal((await judged(large, store, request)).reason, 'nonce_replayed')
+  await nodeRedis.sendCommand(['DEL', CLAIMS])
+  await judged(large, store, signed())
+  await nextSecond()
+  await nextSecond()
+  assert.equal((await judged(large, store, request)).reason, 'replay_store_unavailable')
+  assert.equal((await judged(large, store, signed())).decision, 'allow')
+})
+
 test('one key cannot use up the share of another', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip(NONE)

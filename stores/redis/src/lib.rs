@@ -1,9 +1,11 @@
 //! A replay store in Redis, shared by all processes of a service, for [`hostbound`].
 //!
-//! One server, not a cluster, and none that may evict keys: with a `maxmemory`, its `maxmemory-policy` is `noeviction`, or each claim is an error. Its own clock says when entries end; one that was ahead and is set
-//! right refuses claims until it has caught up, or until `hostbound:1:claims` is deleted. A server that starts anew, or
-//! loses its keys, has a new epoch: signatures from before it are refused. What a failover to an asynchronous replica can lose is not noticed: a replica that
-//! has the scripts and not the last claims would let those be made once more.
+//! One server, not a cluster, and none that may evict keys: with a `maxmemory`, its `maxmemory-policy` is `noeviction`, or each claim is an error. Its own
+//! clock says when entries end; one that was ahead and is set right refuses claims until it has caught up, or until `hostbound:1:claims` is deleted. A server
+//! that starts anew, or loses its keys, has a new epoch: signatures from before it are refused. What a failover to an asynchronous replica can lose is not
+//! noticed: a replica that has the scripts and not the last claims would let those be made once more.
+//!
+//! To raise `max_age` or `clock_tolerance`, stop all processes, delete `hostbound:1:claims`, and start them: entries end by the policy that made them.
 
 #![deny(missing_docs, unreachable_pub)]
 
