@@ -43,7 +43,7 @@ export function answerStream(stream: ServerHttp2Stream, method: string | undefin
   const { status, text } = answer
   // The peer may end the stream while it is being refused.
   stream.on('error', () => {})
-  if (stream.destroyed || stream.headersSent) {
+  if (stream.destroyed || stream.closed || stream.headersSent) {
     stream.close(constants.NGHTTP2_CANCEL)
     return
   }

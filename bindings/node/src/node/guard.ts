@@ -10,7 +10,7 @@ import type { HttpRequest } from '../request.js'
 import type { Secrets } from '../secrets.js'
 import type { Identity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
-import { hold, isRead } from './hold.js'
+import { hold, isGone, isRead } from './hold.js'
 import { identify, identifyAs, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
 import { protect, type ProtectableServer } from './protect.js'
@@ -279,6 +279,9 @@ export class NodeGuard {
       this.#failed(incoming, new HostboundError('HOSTBOUND_OPTION', message))
       return
     }
+    // An error that nobody hears ends the process: the application listens when it has the message, and not before.
+    body.on('error', ignore)
+    if (isGone(body)) return
     const limit = this.#guard.bodyLimit() ?? 0
     incoming.beforeBody?.()
     void hold(body, limit).then((held) => {
@@ -286,10 +289,15 @@ export class NodeGuard {
       this.#judgeWhole(incoming, { ...request, body: held.body }, (isServed) => {
         // Outside of every promise: what the application throws is its own, as without a guard.
         process.nextTick(() => {
+          const isThere = !isGone(body)
           if (held.kind === 'whole') held.release()
-          if (isServed) next()
+          if (isServed && isThere) {
+            body.off('error', ignore)
+            next()
+            return
+          }
           // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
-          else body.resume()
+          body.resume()
         })
       })
     })
@@ -376,3 +384,5 @@ export class NodeGuard {
     }
   }
 }
+
+function ignore(): void {}

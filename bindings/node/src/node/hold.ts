@@ -1,3 +1,4 @@
+import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 
 /** What became of a body that was waited for. */
@@ -12,6 +13,14 @@ export type Held =
 /** True if something has read from the stream already: its body cannot be judged any more. */
 export function isRead(stream: Readable): boolean {
   return stream.readableDidRead || stream.readableEnded || stream.readableEncoding !== null
+}
+
+/** True if nobody is there any more to answer: of what a request, a stream of HTTP/2 or a socket stands for. */
+export function isGone(carrier: Readable): boolean {
+  // A request of HTTP/1 that was read to its end is destroyed as well: then its socket tells.
+  if (carrier instanceof IncomingMessage) return carrier.socket.destroyed || (carrier.destroyed && !carrier.readableEnded)
+  // A stream of HTTP/2 that was reset is closed before it is destroyed.
+  return carrier.destroyed || carrier.closed
 }
 
 /**
@@ -37,6 +46,14 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
     const give = (chunk: unknown, encoding?: BufferEncoding): boolean => Reflect.apply(push, stream, [chunk, encoding]) as boolean
     const take = (chunk: unknown): boolean => {
       if (chunk === null) {
+        // Node also ends what was reset or cut off: that is no end of a body.
+        if (isCutOff(stream)) {
+          Reflect.deleteProperty(stream, 'push')
+          give(null)
+          stream.resume()
+          onGone()
+          return false
+        }
         // The end, too, is told when there is somebody to hear it.
         const release = (): void => {
           Reflect.deleteProperty(stream, 'push')
@@ -77,6 +94,11 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
     // Asks for data, and takes none.
     stream.read(0)
   })
+}
+
+/** True if the end of the stream is not that of the body. */
+function isCutOff(stream: Readable): boolean {
+  return isGone(stream) || (stream instanceof IncomingMessage && !stream.complete)
 }
 
 /** The stream has it already. */
