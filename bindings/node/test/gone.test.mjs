@@ -2,14 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer as createHttp2Server } from 'node:http2'
+import { connect as connectHttp2, constants, createServer as createHttp2Server } from 'node:http2'
+import { connect } from 'node:net'
 import test from 'node:test'
 
 import { hostbound } from 'hostbound/node'
 
 import { data, frames, goaway, headers, reset } from './support/frames.mjs'
-import { listening, stop } from './support/raw.mjs'
-import { nextSecond, own, policyWith, read, signerOf } from './support/signed.mjs'
+import { http, listening, statuses, stop, talk } from './support/raw.mjs'
+import { nextSecond, own, policyWith, read, signedLines, signedService, signerOf } from './support/signed.mjs'
 
 /** NO_ERROR, INTERNAL_ERROR and CANCEL (RFC 9113 §7). */
 const CODES = [0, 2, 8]
@@ -81,4 +82,73 @@ test('HTTP/2: what cannot be answered any more is no error', async (t) => {
   const unsigned = fields().slice(0, 4)
   for (const code of CODES) await send(server, [headers(1, unsigned), reset(1, code)])
   assert.deepEqual(lines.filter(({ hostbound }) => hostbound === 'error'), [])
+})
+
+/** A shared store that answers when it is told to. */
+function slowStore() {
+  const store = { claim: () => new Promise((resolve) => { store.answer = () => resolve({ outcome: 'made', epoch: 0 }); store.asked() }) }
+  store.wasAsked = new Promise((resolve) => (store.asked = resolve))
+  return store
+}
+
+/** Whatever was to happen has happened. */
+const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+
+for (const way of ['reset', 'destroy']) {
+  test(`HTTP/2: a client that goes away (${way}) while the store is asked reaches nothing`, async (t) => {
+    const store = slowStore()
+    const { server, reached, fields } = await service(t, policyWith({ replay: 'shared' }), { replay: store })
+    const arrived = once(server, 'session')
+    const client = connectHttp2(`http://localhost:${server.address().port}`)
+    client.on('error', () => {})
+    const stream = client.request(Object.fromEntries(fields([], 'hi')))
+    stream.on('error', () => {})
+    stream.end('hi')
+    const [session] = await arrived
+    session.on('error', () => {})
+    await store.wasAsked
+    const gone = new Promise((resolve) => session.on('close', resolve))
+    if (way === 'reset') {
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      client.close()
+    } else client.destroy(new Error('gone'))
+    await gone
+    store.answer()
+    await settled()
+    assert.deepEqual(reached, [])
+  })
+}
+
+for (const [name, method, lines, body] of [
+  ['upgrade', 'GET', ['Connection: Upgrade', 'Upgrade: websocket'], ''],
+  ['request without a body', 'GET', [], ''],
+  ['request with a body', 'POST', ['Content-Length: 2'], 'hi'],
+]) {
+  test(`HTTP/1: a client that resets its ${name} while the store is asked reaches nothing`, async (t) => {
+    const store = slowStore()
+    const reached = []
+    const { server, signer, port } = await signedService(t, policyWith({ replay: 'shared' }), { replay: store }, () => reached.push('request'))
+    server.on('upgrade', () => reached.push('upgrade'))
+    const accepted = once(server, 'connection')
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(http(`${method} /a HTTP/1.1`, ...signedLines(signer, { method, target: '/a', host: `localhost:${port}`, body }), ...lines) + body)
+    const [connection] = await accepted
+    await store.wasAsked
+    const gone = new Promise((resolve) => connection.on('close', resolve))
+    socket.resetAndDestroy()
+    await gone
+    store.answer()
+    await settled()
+    assert.deepEqual(reached, [])
+  })
+}
+
+test('HTTP/1: what is pipelined behind a request that is denied is not served', async (t) => {
+  const { server, signer, port, reached } = await signedService(t)
+  const one = (path, body, sent) =>
+    http(`POST ${path} HTTP/1.1`, ...signedLines(signer, { method: 'POST', target: path, host: `localhost:${port}`, body }), `Content-Length: ${sent.length}`) + sent
+  const answer = await talk(server, one('/a', 'hi', 'hX') + one('/b', 'yo', 'yo'))
+  assert.deepEqual(statuses(answer), [401])
+  assert.deepEqual(reached, [])
 })

@@ -69,8 +69,10 @@ interface Incoming {
   readonly connection: object
   readonly read: () => HttpRequest
   readonly answer: (answer: Answer) => void
-  /** Where the body comes from; undefined for what has none. */
-  readonly body: Readable | undefined
+  /** What ends when the client goes away: the request, the stream or the socket. */
+  readonly carrier: Readable
+  /** Whether a body can come from it. */
+  readonly hasBody: boolean
   /** Asks the client for the body, where it waits to be asked. */
   readonly beforeBody?: (() => void) | undefined
 }
@@ -183,8 +185,9 @@ export class NodeGuard {
         connection: request.socket,
         read: () => requestOf(request),
         answer: (answer) => answerSocket(socket, request, answer),
+        carrier: socket,
         // What follows the head of an upgrade is no body of HTTP.
-        body: undefined,
+        hasBody: false,
       },
       next,
     )
@@ -210,7 +213,8 @@ export class NodeGuard {
         connection: stream ?? request.socket,
         read: () => requestOf(request),
         answer: (answer) => answerResponse(response, request, answer),
-        body: request.method === 'CONNECT' ? undefined : (stream ?? request),
+        carrier: stream ?? request,
+        hasBody: request.method !== 'CONNECT',
         beforeBody,
       },
       next,
@@ -230,8 +234,9 @@ export class NodeGuard {
         connection: stream,
         read: () => requestOfStream(stream, headers, rawHeaders),
         answer: (answer) => answerStream(stream, headers[':method'], answer),
+        carrier: stream,
         // What follows a CONNECT is the tunnel's (RFC 8441 §5).
-        body: headers[':method'] === 'CONNECT' ? undefined : stream,
+        hasBody: headers[':method'] !== 'CONNECT',
         beforeBody: headers.expect === undefined ? undefined : () => stream.additionalHeaders({ ':status': 100 }),
       },
       next,
@@ -244,7 +249,10 @@ export class NodeGuard {
       next()
       return
     }
-    if (this.#closing.has(connection)) return
+    if (this.#closing.has(connection)) {
+      incoming.carrier.on('error', ignore)
+      return
+    }
     let request: HttpRequest
     let code: number
     try {
@@ -269,42 +277,51 @@ export class NodeGuard {
 
   /** What the head of a request leaves open: its body, if it can have one, and its nonce. */
   #admitSigned(incoming: Incoming, request: HttpRequest, next: () => void): void {
-    const { body } = incoming
-    if (body === undefined) {
-      this.#judgeWhole(incoming, request, (isServed) => isServed && next())
+    const { carrier, hasBody } = incoming
+    // An error that nobody hears ends the process: the application listens when it has the message, and not before.
+    carrier.on('error', ignore)
+    const serve = (): void => {
+      carrier.off('error', ignore)
+      next()
+    }
+    if (!hasBody) {
+      this.#judgeWhole(incoming, request, (isServed) => isServed && serve())
       return
     }
-    if (isRead(body)) {
+    if (isRead(carrier)) {
       const message = 'the body was read before Hostbound saw it: put the guard before every body parser, or use `protect`'
       this.#failed(incoming, new HostboundError('HOSTBOUND_OPTION', message))
       return
     }
-    // An error that nobody hears ends the process: the application listens when it has the message, and not before.
-    body.on('error', ignore)
-    if (isGone(body)) return
+    if (this.#isOver(incoming)) return
     const limit = this.#guard.bodyLimit() ?? 0
     incoming.beforeBody?.()
-    void hold(body, limit).then((held) => {
+    void hold(carrier, limit).then((held) => {
       if (held.kind === 'gone') return
       this.#judgeWhole(incoming, { ...request, body: held.body }, (isServed) => {
         // Outside of every promise: what the application throws is its own, as without a guard.
         process.nextTick(() => {
-          const isThere = !isGone(body)
+          const isOver = this.#isOver(incoming)
           if (held.kind === 'whole') held.release()
-          if (isServed && isThere) {
-            body.off('error', ignore)
-            next()
-            return
-          }
+          if (isServed && !isOver) serve()
           // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
-          body.resume()
+          else carrier.resume()
         })
       })
     })
   }
 
+  /** True if the client has gone, or the connection ends with an earlier denial: then nothing is judged or served any more. */
+  #isOver({ carrier, connection }: Incoming): boolean {
+    return isGone(carrier) || this.#closing.has(connection)
+  }
+
   /** Settles at once with a store in memory, else when the store has answered. */
   #judgeWhole(incoming: Incoming, request: HttpRequest, settle: (isServed: boolean) => void): void {
+    if (this.#isOver(incoming)) {
+      settle(false)
+      return
+    }
     const attempt = (judge: () => number): void => {
       let isServed = false
       try {
@@ -328,7 +345,10 @@ export class NodeGuard {
       return
     }
     void claimIn(store, claim, (error) => this.#reporter.failed('the replay store failed', error)).then((outcome) => {
-      process.nextTick(() => attempt(() => this.#guard.answer(request, outcome)))
+      process.nextTick(() => {
+        if (this.#isOver(incoming)) settle(false)
+        else attempt(() => this.#guard.answer(request, outcome))
+      })
     })
   }
 
