@@ -25,7 +25,7 @@ use ring::hmac;
 pub(crate) use sign::ToSign;
 pub use sign::{SignError, SignOptions, SignedHeaders, Signing};
 
-use crate::authority::{Authority, Port, Scheme};
+use crate::authority::{Authority, Port};
 use crate::host::HostSet;
 pub(crate) use crate::secret::KeyBounds;
 use crate::secret::Secret;
@@ -323,15 +323,18 @@ impl RuleNames {
 
 impl SignatureSection {
     /// All of the section that says what is claimed, and for how long.
-    pub(crate) fn claim_rules(&self, scheme: Option<Scheme>) -> String {
-        let Self {
-            name,
-            scheme: profile,
-            max_age,
-            clock_tolerance,
-            ..
-        } = self;
-        format!("{name}\0{profile:?}\0{max_age}\0{clock_tolerance}\0{scheme:?}")
+    pub(crate) fn claim_rules(&self) -> String {
+        let once = match &self.scheme {
+            SchemeRules::ServiceScoped { nonce, .. } => match nonce {
+                MacNonce::UnsafeMethods => "unsafe-methods",
+                MacNonce::Every => "mac",
+                MacNonce::None => "none",
+            },
+            _ => "",
+        };
+        let profile = self.scheme.profile().as_str();
+        let [max_age, tolerance] = [self.max_age, self.clock_tolerance].map(|seconds| seconds.to_string());
+        [&self.name, profile, once, &max_age, &tolerance].join("\0")
     }
 
     /// How many live claims one key may have: its share of the capacity, rounded down, at least one. So the shares together are the capacity.

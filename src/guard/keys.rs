@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ring::{digest, hmac};
 
 use super::{Guard, Trial};
+use crate::authority::Scheme;
 use crate::policy::{ErrorCode, Policy, PolicyError, PolicyErrors};
 use crate::request::Request;
 use crate::secret::{SecretError, SecretReference, Secrets};
@@ -57,12 +58,12 @@ impl Guard {
     pub fn claim_rules(&self) -> impl Iterator<Item = (ClaimRule, ClaimRule)> {
         let sections = self.policy.signatures.iter().enumerate();
         sections.flat_map(move |(index, section)| {
-            let rules = section.claim_rules(self.policy.hosts.scheme);
+            let scheme = self.policy.hosts.scheme.map_or("", Scheme::as_str);
+            let rules = [section.claim_rules(), scheme.to_owned()].join("\0");
             let keys = section.keys.iter().zip(self.keys.of(index));
             keys.map(move |(key, loaded)| {
                 let secret = hmac::sign(loaded, b"hostbound claim rules");
-                let rules = [rules.as_bytes(), b"\0", key.id.as_bytes()].concat();
-                let rules = digest::digest(&digest::SHA256, &rules);
+                let rules = digest::digest(&digest::SHA256, [&rules, key.id.as_str()].join("\0").as_bytes());
                 (ClaimRule::of(secret.as_ref()), ClaimRule::of(rules.as_ref()))
             })
         })
@@ -110,7 +111,7 @@ impl Guard {
 }
 
 /// Stands for a secret, or for rules; see [`Guard::claim_rules`].
-#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ClaimRule(Box<[u8]>);
 
 impl ClaimRule {

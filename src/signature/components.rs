@@ -1,7 +1,5 @@
 //! The components of an HTTP message and the signature base over them (RFC 9421 §2).
 
-use std::collections::BTreeMap;
-
 use super::fields::{InnerList, Item};
 use crate::request::Headers;
 
@@ -181,7 +179,7 @@ pub(crate) fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// The values of the covered query parameters (RFC 9421 §2.2.8), by encoded name; none for one that does not occur exactly once.
 struct QueryParameters<'a> {
-    values: BTreeMap<&'a str, Option<String>>,
+    values: Vec<(&'a str, Occurring)>,
 }
 
 impl<'a> QueryParameters<'a> {
@@ -191,15 +189,15 @@ impl<'a> QueryParameters<'a> {
             Component::QueryParam(name) => Some((*name, Occurring::Never)),
             _ => None,
         });
-        let mut found: BTreeMap<_, _> = names.collect();
-        if !found.is_empty() {
+        let mut values: Vec<_> = names.collect();
+        if !values.is_empty() {
             let query = split(target).1.unwrap_or_default();
             let mut name = String::new();
             for pair in query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
                 let mark = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
                 let (key, rest) = pair.split_at_checked(mark).unwrap_or((pair, b""));
                 reencode(key, &mut name).ok_or(BaseError::Value)?;
-                if let Some(occurring) = found.get_mut(name.as_str()) {
+                if let Some((_, occurring)) = values.iter_mut().find(|(covered, _)| *covered == name) {
                     *occurring = match occurring {
                         Occurring::Never => {
                             let mut value = String::new();
@@ -211,17 +209,15 @@ impl<'a> QueryParameters<'a> {
                 }
             }
         }
-        let values = found.into_iter().map(|(name, occurring)| match occurring {
-            Occurring::Once(value) => (name, Some(value)),
-            _ => (name, None),
-        });
-        Ok(Self {
-            values: values.collect(),
-        })
+        Ok(Self { values })
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name)?.as_deref()
+        let (_, occurring) = self.values.iter().find(|(covered, _)| *covered == name)?;
+        match occurring {
+            Occurring::Once(value) => Some(value),
+            _ => None,
+        }
     }
 }
 

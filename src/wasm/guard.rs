@@ -1,6 +1,5 @@
 //! The guard, and the one buffer through which requests reach it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use js_sys::JsString;
@@ -21,7 +20,7 @@ pub struct WasmGuard {
     guard: Guard,
     replay: MemoryReplay,
     /// Of every key that was ever loaded, by what stands for its secret: what its claims depend on.
-    claim_rules: BTreeMap<ClaimRule, ClaimRule>,
+    claim_rules: Vec<(ClaimRule, ClaimRule)>,
     buffer: Vec<u8>,
     stage: Stage,
     /// What is to be told of the request in the buffer, if that is costly to find out again.
@@ -106,8 +105,13 @@ impl WasmGuard {
         self.begin(Stage::default());
         let mut has_changed = false;
         for (key, rules) in self.guard.claim_rules() {
-            let earlier = self.claim_rules.insert(key, rules.clone());
-            has_changed |= earlier.is_some_and(|earlier| earlier != rules);
+            match self.claim_rules.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, earlier)) => {
+                    has_changed |= *earlier != rules;
+                    *earlier = rules;
+                }
+                None => self.claim_rules.push((key, rules)),
+            }
         }
         if has_changed {
             self.replay.restart(Timestamp(epoch));
