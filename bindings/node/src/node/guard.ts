@@ -308,7 +308,7 @@ export class NodeGuard {
           else carrier.resume()
         })
       })
-    })
+    }, (error: unknown) => this.#failed(incoming, error))
   }
 
   /** True if the client has gone, or the connection ends with an earlier denial: then nothing is judged or served any more. */

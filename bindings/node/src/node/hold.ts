@@ -12,7 +12,7 @@ export type Held =
 
 /** True if something has read from the stream already: its body cannot be judged any more. */
 export function isRead(stream: Readable): boolean {
-  return stream.readableDidRead || stream.readableEnded || stream.readableEncoding !== null
+  return stream.readableDidRead || stream.readableEncoding !== null
 }
 
 /** True if nobody is there any more to answer: of what a request, a stream of HTTP/2 or a socket stands for. */
@@ -60,7 +60,7 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
           for (const kept of chunks) give(kept)
           give(null)
         }
-        settle({ kind: 'whole', body: Buffer.concat(chunks, length), release })
+        settle({ kind: 'whole', body: Buffer.concat([early, ...chunks], length), release })
         return false
       }
       const bytes = chunk as Uint8Array
@@ -68,44 +68,57 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
       if (length > limit) {
         // Nobody reads it: let it run out.
         Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: (rest: unknown) => (rest === null ? give(null) : true) })
-        settle({ kind: 'too-large', body: Buffer.concat([...chunks, bytes], length) })
+        settle({ kind: 'too-large', body: Buffer.concat([early, ...chunks, bytes], length) })
         return true
       }
       chunks.push(bytes)
       return true
     }
 
-    // What came before the guard was asked, as behind other middleware, is in the stream's buffer already.
-    const early = stream.readableLength > 0 ? (stream.read() as Uint8Array | null) : null
-    if (early !== null) {
-      length = early.length
-      chunks.push(early)
-      if (hasEnded(stream)) {
-        // Before the end is told, which is in the next tick.
-        stream.unshift(early)
-        settle(length > limit ? { kind: 'too-large', body: early } : { kind: 'whole', body: early, release: nothing })
-        return
-      }
-    } else if (hasEnded(stream)) {
-      settle({ kind: 'whole', body: new Uint8Array(), release: nothing })
+    // What came before the guard was asked, as behind other middleware, is in the stream's buffer already, and stays there.
+    const early = bufferedIn(stream)
+    length = early.length
+    if (length > limit) {
+      settle({ kind: 'too-large', body: early })
+      return
+    }
+    if (hasEnded(stream)) {
+      settle(isCutOff(stream) ? { kind: 'gone' } : { kind: 'whole', body: early, release: nothing })
       return
     }
     Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: take })
-    // Asks for data, and takes none.
-    stream.read(0)
+    // Asks for data, and takes none: `read` would not ask if the buffer is full.
+    stream._read(0)
   })
 }
 
-/** True if the end of the stream is not that of the body. */
-function isCutOff(stream: Readable): boolean {
-  return isGone(stream) || (stream instanceof IncomingMessage && !stream.complete)
+/** What a stream of Node keeps, of which there is no public view that reads nothing: reading shows (`readableDidRead`). */
+interface ReadableState {
+  /** A list, or an array of which the first have been taken. */
+  readonly buffer: Iterable<Uint8Array | null>
+  readonly ended: boolean
+}
+
+function stateOf(stream: Readable): ReadableState {
+  return (stream as Readable & { readonly _readableState: ReadableState })._readableState
+}
+
+/** A copy of what is in the buffer of a stream. */
+function bufferedIn(stream: Readable): Uint8Array {
+  const bytes = Buffer.concat([...stateOf(stream).buffer].filter((chunk) => chunk !== null))
+  if (bytes.length !== stream.readableLength) throw new Error('the buffer of the stream cannot be seen')
+  return bytes
 }
 
 /** The stream has it already. */
 function nothing(): void {}
 
-/** True if the stream has been told of its end, though nobody has read up to it. */
+/** True if the stream has been told of its end, even though nobody has read up to it. */
 function hasEnded(stream: Readable): boolean {
-  // An IncomingMessage says so itself; a stream of HTTP/2, if its head was all of it. Else the end comes through `push`.
-  return 'endAfterHeaders' in stream ? stream.endAfterHeaders === true : 'complete' in stream && stream.complete === true
+  return stateOf(stream).ended
+}
+
+/** True if the end of the stream is not that of the body. */
+function isCutOff(stream: Readable): boolean {
+  return isGone(stream) || (stream instanceof IncomingMessage && !stream.complete)
 }
