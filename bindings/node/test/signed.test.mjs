@@ -215,6 +215,43 @@ test('HTTP/2: streams and requests', async (t) => {
   }
 })
 
+test('HTTP/2: trailers come through, and a client is asked for its body once', async (t) => {
+  const policy = policyWith()
+  const guard = await hostbound({ policy, secrets: own(policy), log: false })
+  const signer = await signerOf(policy)
+  const reached = []
+  const server = guard.protect(createHttp2Server(async (request, response) => {
+    await read(request)
+    reached.push(request.trailers['x-trailer'], request.rawTrailers.length)
+    response.end('served')
+  }))
+  await listening(server)
+  await nextSecond()
+  const { port } = server.address()
+  const client = connectHttp2(`http://localhost:${port}`)
+  t.after(() => {
+    client.destroy()
+    return stop(server)
+  })
+  const ask = async (more) => {
+    const { headers } = signer.sign({ method: 'POST', version: '2', target: '/a', headers: [[':authority', `localhost:${port}`]], body: BODY })
+    const stream = client.request({ ':method': 'POST', ':path': '/a', ...Object.fromEntries(headers), ...more }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-trailer': 'a' }))
+    let asked = 0
+    stream.on('continue', () => (asked += 1)).on('headers', () => (asked += 1))
+    stream.end(BODY)
+    const [{ ':status': status }] = await once(stream, 'response')
+    await read(stream)
+    return [status, asked]
+  }
+  assert.deepEqual(await ask({}), [200, 0])
+  const [status, asked] = await ask({ expect: '100-continue' })
+  assert.equal(status, 200)
+  // Node tells of each 100 by both events.
+  assert.equal(asked, 2)
+  assert.deepEqual(reached, ['a', 2, 'a', 2])
+})
+
 test('upgrades are signed without a body', async (t) => {
   const policy = policyWith()
   const guard = await hostbound({ policy, secrets: own(policy), log: false })

@@ -92,6 +92,9 @@ export class NodeGuard {
   /** Connections on which a request was denied: what follows on them is not served. */
   readonly #closing = new WeakSet<object>()
 
+  /** Streams of HTTP/2 whose client has been asked for the body. */
+  readonly #asked = new WeakSet<object>()
+
   readonly #load: Loader
   readonly #store: ReplayStore | undefined
 
@@ -221,6 +224,11 @@ export class NodeGuard {
     )
   }
 
+  /** True if the guard has told the client of a request to go on with its body. @internal */
+  hasAsked(request: IncomingMessage | Http2ServerRequest): boolean {
+    return 'stream' in request && this.#asked.has(request.stream)
+  }
+
   /** Goes on, at once or later, if the stream may be served; else it is answered. @internal */
   whenStreamAdmitted(
     stream: ServerHttp2Stream,
@@ -228,6 +236,19 @@ export class NodeGuard {
     rawHeaders: readonly string[],
     next: () => void,
   ): void {
+    // While the stream is held back nobody else hears of its trailers.
+    const trailers: unknown[][] = []
+    const onTrailers = (...fields: unknown[]): unknown => trailers.push(fields)
+    stream.on('trailers', onTrailers)
+    const serve = (): void => {
+      stream.off('trailers', onTrailers)
+      next()
+      for (const fields of trailers) stream.emit('trailers', ...fields)
+    }
+    const ask = (): void => {
+      this.#asked.add(stream)
+      stream.additionalHeaders({ ':status': 100 })
+    }
     this.#admit(
       {
         message: stream,
@@ -237,9 +258,9 @@ export class NodeGuard {
         carrier: stream,
         // What follows a CONNECT is the tunnel's (RFC 8441 §5).
         hasBody: headers[':method'] !== 'CONNECT',
-        beforeBody: headers.expect === undefined ? undefined : () => stream.additionalHeaders({ ':status': 100 }),
+        beforeBody: headers.expect === '100-continue' ? ask : undefined,
       },
-      next,
+      serve,
     )
   }
 

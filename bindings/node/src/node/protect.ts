@@ -60,7 +60,7 @@ function whenAdmitted(guard: NodeGuard, event: string | symbol, args: unknown[],
       return
     case 'checkContinue': {
       // Whoever had to ask for the body before the verdict has told the client to go on: for the application it is a request.
-      let isAsked = false
+      let isAsked = guard.hasAsked(args[0] as Request)
       const ask = (): void => {
         isAsked = true
         ;(args[1] as Response).writeContinue()
