@@ -14,20 +14,20 @@
  */
 
 import { Guard } from './index.node.js'
-import { type Hooks, type HostboundSources, NodeGuard } from './node/guard.js'
+import { type BodyBounds, type Hooks, type HostboundSources, NodeGuard } from './node/guard.js'
 import type { Log } from './node/lines.js'
 import { Reporter } from './node/log.js'
 import type { ReplayStore } from './node/replay.js'
 import { loaderOf } from './node/sources.js'
 
 export * from './index.node.js'
-export type { Hooks, HostboundSources, Message, NodeGuard } from './node/guard.js'
+export type { BodyBounds, Hooks, HostboundSources, Message, NodeGuard } from './node/guard.js'
 export type { Log } from './node/lines.js'
 export type { ProtectableServer } from './node/protect.js'
 export type { ReplayStore } from './node/replay.js'
 
 /** How a service is guarded. */
-export interface HostboundOptions extends Hooks, HostboundSources {
+export interface HostboundOptions extends BodyBounds, Hooks, HostboundSources {
   /**
    * Exact hosts that are appended to the policy's, beside those in the environment variable `HOSTBOUND_ALLOWED_HOSTS`
    * (separated by commas). Not with a `Policy`, which is compiled already.
@@ -49,11 +49,11 @@ export interface HostboundOptions extends Hooks, HostboundSources {
  * {@link HostboundError} `HOSTBOUND_OPTION` for options that cannot be: a service without a valid policy must not start.
  */
 export async function hostbound(options: HostboundOptions): Promise<NodeGuard> {
-  const { onDeny, onReport, identity, replay, log = console.error } = options
+  const { onDeny, onReport, identity, replay, bodyTimeout, bodyMemory, log = console.error } = options
   const reporter = new Reporter(log === false ? undefined : log)
   const load = loaderOf({ policy: options.policy, secrets: options.secrets }, options.allowHosts)
   const { policy, secrets } = await load()
-  const guard = new NodeGuard(new Guard(policy, { secrets }), reporter, { onDeny, onReport, identity }, load, replay)
+  const guard = new NodeGuard(new Guard(policy, { secrets }), reporter, { onDeny, onReport, identity }, load, replay, { bodyTimeout, bodyMemory })
   reporter.started(policy)
   return guard
 }

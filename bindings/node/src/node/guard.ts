@@ -10,7 +10,7 @@ import type { HttpRequest } from '../request.js'
 import type { Secrets } from '../secrets.js'
 import type { Identity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
-import { hold, isGone, isRead } from './hold.js'
+import { hold, isGone, isRead, Room } from './hold.js'
 import { identify, identifyAs, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
 import { protect, type ProtectableServer } from './protect.js'
@@ -49,6 +49,20 @@ export interface Hooks {
   readonly identity?: boolean | undefined
 }
 
+/** How bodies are held until the verdict. */
+export interface BodyBounds {
+  /**
+   * The milliseconds in which the whole body of a signed request must come. Else it is answered 408, and the connection (of HTTP/2:
+   * the stream) is closed. Default: 30,000.
+   */
+  readonly bodyTimeout?: number | undefined
+  /**
+   * The bytes of all bodies that are held at a time: what would be more is answered 503 with `Retry-After`. At least the largest
+   * `max_body` of the policy. Default: 64 MiB, or that if it is more.
+   */
+  readonly bodyMemory?: number | undefined
+}
+
 /** What is read again by {@link NodeGuard.reload}. */
 export interface HostboundSources {
   /** The path of the policy's file, in TOML or JSON; or a policy; or an object of the shape of a policy's JSON. */
@@ -80,6 +94,19 @@ interface Incoming {
 /** The largest `max_body`: bodies are held, and copied into the engine. */
 const MAX_BODY = 256 * 1024 ** 2
 
+/** The least that the default of `bodyMemory` is. */
+const BODY_MEMORY = 64 * 1024 ** 2
+
+/** The default of `bodyTimeout`. */
+const BODY_TIMEOUT = 30_000
+
+/** The longest that a timer of Node takes. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1
+
+const LATE: Answer = { status: 408, text: 'request_timeout\n' }
+
+const NO_ROOM: Answer = { status: 503, text: 'unavailable\n', header: ['Retry-After', '1'] }
+
 const UNAVAILABLE: Answer = { status: 500, text: 'unavailable\n' }
 
 /** Stands before a server, or inside one as middleware. Made by {@link hostbound}. */
@@ -97,14 +124,24 @@ export class NodeGuard {
 
   readonly #load: Loader
   readonly #store: ReplayStore | undefined
+  readonly #bounds: BodyBounds
+  readonly #room = new Room()
 
   /** @internal */
-  constructor(guard: Guard, reporter: Reporter, hooks: Hooks, load: Loader, store?: ReplayStore) {
+  constructor(guard: Guard, reporter: Reporter, hooks: Hooks, load: Loader, store?: ReplayStore, bounds: BodyBounds = {}) {
     this.#guard = guard
     this.#reporter = reporter
     this.#hooks = hooks
     this.#load = load
     this.#store = store
+    this.#bounds = bounds
+    const { bodyTimeout = BODY_TIMEOUT, bodyMemory = BODY_MEMORY } = bounds
+    if (!Number.isSafeInteger(bodyTimeout) || bodyTimeout < 1 || bodyTimeout > LONGEST_TIMEOUT) {
+      throw new HostboundError('HOSTBOUND_OPTION', `\`bodyTimeout\` is a number of milliseconds, from 1 to ${LONGEST_TIMEOUT}`)
+    }
+    if (!Number.isSafeInteger(bodyMemory) || bodyMemory < 1) {
+      throw new HostboundError('HOSTBOUND_OPTION', '`bodyMemory` is a number of bytes, at least 1')
+    }
     this.#acceptable(guard.policy)
   }
 
@@ -115,6 +152,10 @@ export class NodeGuard {
     }
     if (maxBody > MAX_BODY) {
       throw new HostboundError('HOSTBOUND_OPTION', `bodies are held until the verdict: \`max_body\` is at most ${MAX_BODY / 1024 ** 2}MiB here`)
+    }
+    const { bodyMemory } = this.#bounds
+    if (bodyMemory !== undefined && bodyMemory < maxBody) {
+      throw new HostboundError('HOSTBOUND_OPTION', `\`bodyMemory\` is less than the \`max_body\` of the policy, ${maxBody} bytes`)
     }
   }
 
@@ -317,19 +358,45 @@ export class NodeGuard {
     if (this.#isOver(incoming)) return
     const limit = this.#guard.bodyLimit() ?? 0
     incoming.beforeBody?.()
-    void hold(carrier, limit).then((held) => {
-      if (held.kind === 'gone') return
-      this.#judgeWhole(incoming, { ...request, body: held.body }, (isServed) => {
-        // Outside of every promise: what the application throws is its own, as without a guard.
-        process.nextTick(() => {
-          const isOver = this.#isOver(incoming)
-          if (held.kind === 'whole') held.release()
-          if (isServed && !isOver) serve()
-          // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
-          else carrier.resume()
+    let taken = 0
+    const take = (bytes: number): boolean => {
+      const isTaken = this.#room.take(bytes, this.#roomFor())
+      if (isTaken) taken += bytes
+      return isTaken
+    }
+    const free = (): void => this.#room.free(taken)
+    const { bodyTimeout: timeout = BODY_TIMEOUT } = this.#bounds
+    void hold(carrier, { limit, timeout, take }).then(
+      (held) => {
+        if (held.kind === 'gone') {
+          free()
+          return
+        }
+        if (held.kind === 'late' || held.kind === 'no-room') {
+          free()
+          this.#deny(incoming, held.kind === 'late' ? LATE : NO_ROOM)
+          carrier.resume()
+          return
+        }
+        this.#judgeWhole(incoming, { ...request, body: held.body }, (isServed) => {
+          // Outside of every promise: what the application throws is its own, as without a guard.
+          process.nextTick(() => {
+            free()
+            const isOver = this.#isOver(incoming)
+            if (held.kind === 'whole') held.release()
+            if (isServed && !isOver) serve()
+            // Nobody reads it; of a stream of HTTP/2 the end must be told all the same.
+            else carrier.resume()
+          })
         })
-      })
-    }, (error: unknown) => this.#failed(incoming, error))
+      },
+      (error: unknown) => this.#failed(incoming, error),
+    )
+  }
+
+  /** The bytes that all held bodies may have. */
+  #roomFor(): number {
+    return this.#bounds.bodyMemory ?? Math.max(BODY_MEMORY, this.#guard.policy.maxBody)
   }
 
   /** True if the client has gone, or the connection ends with an earlier denial: then nothing is judged or served any more. */

@@ -7,8 +7,39 @@ export type Held =
   | { readonly kind: 'whole'; readonly body: Uint8Array; readonly release: () => void }
   /** There is more than the limit; what follows is dropped. */
   | { readonly kind: 'too-large'; readonly body: Uint8Array }
+  /** The end has not come in time; what follows is dropped. */
+  | { readonly kind: 'late' }
+  /** Too much is held already; what follows is dropped. */
+  | { readonly kind: 'no-room' }
   /** The other end has gone. */
   | { readonly kind: 'gone' }
+
+/** How many bytes all the bodies that a guard holds may have together. */
+export class Room {
+  #used = 0
+
+  /** Takes up room, if there is that much below the limit. */
+  take(bytes: number, limit: number): boolean {
+    if (this.#used + bytes > limit) return false
+    this.#used += bytes
+    return true
+  }
+
+  /** Gives it back. */
+  free(bytes: number): void {
+    this.#used -= bytes
+  }
+}
+
+/** What a body may take up. */
+export interface Bounds {
+  /** Its bytes. */
+  readonly limit: number
+  /** The milliseconds until its end. */
+  readonly timeout: number
+  /** Takes up room for so many bytes more, if there is room. Whoever waits gives it back. */
+  readonly take: (bytes: number) => boolean
+}
 
 /** True if something has read from the stream already: its body cannot be judged any more. */
 export function isRead(stream: Readable): boolean {
@@ -29,11 +60,12 @@ export function isGone(carrier: Readable): boolean {
  *
  * INVARIANT: at most `limit` bytes and one chunk are kept.
  */
-export function hold(stream: Readable, limit: number): Promise<Held> {
+export function hold(stream: Readable, { limit, timeout, take: makeRoom }: Bounds): Promise<Held> {
   const chunks: Uint8Array[] = []
   let length = 0
   return new Promise((resolve) => {
     const settle = (held: Held): void => {
+      clearTimeout(timer)
       stream.off('close', onGone)
       stream.off('error', onGone)
       resolve(held)
@@ -42,8 +74,18 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
     stream.on('close', onGone)
     stream.on('error', onGone)
 
+    const timer = setTimeout(() => {
+      drop()
+      settle({ kind: 'late' })
+    }, timeout)
+
     const { push } = stream
     const give = (chunk: unknown, encoding?: BufferEncoding): boolean => Reflect.apply(push, stream, [chunk, encoding]) as boolean
+    // Nobody reads it: let it run out.
+    const drop = (): void => {
+      chunks.length = 0
+      Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: (rest: unknown) => (rest === null ? give(null) : true) })
+    }
     const take = (chunk: unknown): boolean => {
       if (chunk === null) {
         // Node also ends what was reset or cut off: that is no end of a body.
@@ -66,9 +108,14 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
       const bytes = chunk as Uint8Array
       length += bytes.length
       if (length > limit) {
-        // Nobody reads it: let it run out.
-        Object.defineProperty(stream, 'push', { configurable: true, writable: true, value: (rest: unknown) => (rest === null ? give(null) : true) })
-        settle({ kind: 'too-large', body: Buffer.concat([early, ...chunks, bytes], length) })
+        const body = Buffer.concat([early, ...chunks, bytes], length)
+        drop()
+        settle({ kind: 'too-large', body })
+        return true
+      }
+      if (!makeRoom(bytes.length)) {
+        drop()
+        settle({ kind: 'no-room' })
         return true
       }
       chunks.push(bytes)
@@ -80,6 +127,10 @@ export function hold(stream: Readable, limit: number): Promise<Held> {
     length = early.length
     if (length > limit) {
       settle({ kind: 'too-large', body: early })
+      return
+    }
+    if (!makeRoom(length)) {
+      settle({ kind: 'no-room' })
       return
     }
     if (hasEnded(stream)) {
