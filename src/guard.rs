@@ -5,6 +5,8 @@
 mod explain;
 mod keys;
 mod signed;
+#[cfg(feature = "tokens")]
+mod tokens;
 
 pub use explain::{Explanation, Outcome, Step};
 pub use keys::ClaimRule;
@@ -51,6 +53,9 @@ use crate::verdict::{
 pub struct Guard {
     policy: Arc<Policy>,
     keys: KeyRing,
+    /// By section; none where the file was not read.
+    #[cfg(feature = "tokens")]
+    token_keys: Vec<Option<Arc<crate::token::KeySet>>>,
 }
 
 /// How far a judgement has come. A face that meets a variant it does not know denies the request.
@@ -92,9 +97,12 @@ impl Guard {
     /// A guard for a policy. It has no secrets: what routes require a signature for is refused. [`Guard::with_secrets`] has them.
     #[must_use]
     pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        let policy = policy.into();
         Self {
-            policy: policy.into(),
             keys: KeyRing::default(),
+            #[cfg(feature = "tokens")]
+            token_keys: tokens::inline_keys(&policy),
+            policy,
         }
     }
 
@@ -205,6 +213,10 @@ enum Pass {
     Preflight,
     /// The head; the rest is for the body to prove.
     Signature,
+    #[cfg(feature = "tokens")]
+    Token,
+    #[cfg(feature = "tokens")]
+    Claims,
     /// Used nonces are asked for last of all.
     Later,
 }
@@ -220,6 +232,11 @@ struct Trial<'a> {
     identity: Identity<'a>,
     route: Option<&'a Route>,
     signed: Option<SignedHead<'a>>,
+    #[cfg(feature = "tokens")]
+    guard: &'a Guard,
+    /// What check `claims` will find, once check `token` has passed.
+    #[cfg(feature = "tokens")]
+    claims: Option<tokens::Claims<'a>>,
 }
 
 impl<'a> Trial<'a> {
@@ -229,6 +246,7 @@ impl<'a> Trial<'a> {
             route: None,
             preflight: false,
             signature: None,
+            token: None,
         };
         Self {
             policy: &guard.policy,
@@ -239,6 +257,10 @@ impl<'a> Trial<'a> {
             identity,
             route: None,
             signed: None,
+            #[cfg(feature = "tokens")]
+            guard,
+            #[cfg(feature = "tokens")]
+            claims: None,
         }
     }
 
@@ -282,6 +304,12 @@ impl<'a> Trial<'a> {
                 self.signed = Some(SignedHead::judge(context)?);
                 Ok(Pass::Signature)
             }
+            #[cfg(feature = "tokens")]
+            Check::Token => self.token(),
+            #[cfg(feature = "tokens")]
+            Check::Claims => self.claims(),
+            #[cfg(not(feature = "tokens"))]
+            Check::Token | Check::Claims => Ok(Pass::Skipped("no token is asked for")),
             Check::Nonce if self.signed.is_some() => Ok(Pass::Later),
             Check::Nonce => Ok(Pass::Skipped("no signature is asked for")),
         }
@@ -316,7 +344,7 @@ impl<'a> Trial<'a> {
     }
 
     fn failed(self, failure: Failure<'a>) -> Verdict<'a> {
-        let is_own = matches!(failure.reason().check(), Check::Signature | Check::Nonce);
+        let is_own = failure.reason().check().is_of_route();
         let mode = if is_own { self.mode() } else { self.policy.mode() };
         let is_reported = mode == Mode::Report && !failure.reason().is_always_enforced();
         let decision = if is_reported { Decision::Allow } else { Decision::Deny };

@@ -222,7 +222,7 @@ impl Reader<'_> {
         Ok(text
             .parse()
             .ok()
-            .filter(|value| (-MAX_INTEGER..=MAX_INTEGER).contains(value))
+            .filter(|value| (-MAX_INTEGER..=MAX_INTEGER).contains(value) && text != "-0")
             .map_or_else(|| Value::OtherNumber(text.to_owned()), Value::Integer))
     }
 

@@ -79,5 +79,5 @@ pub use token::{
 };
 pub use verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
-    SignatureIdentity, SignatureIdentityDocument, Unproved, Verdict, VerdictDocument,
+    SignatureIdentity, SignatureIdentityDocument, TokenIdentity, TokenIdentityDocument, Verdict, VerdictDocument,
 };

@@ -42,6 +42,8 @@ pub struct Policy {
     pub(crate) origins: Origins,
     pub(crate) routes: Option<Routes>,
     pub(crate) signatures: Vec<SignatureSection>,
+    #[cfg(feature = "tokens")]
+    pub(crate) tokens: Vec<crate::token::TokenSection>,
     /// The headers that signatures are read from.
     pub(crate) named_headers: NamedHeaders,
     #[cfg_attr(
@@ -125,10 +127,21 @@ impl Policy {
         self.peers.is_some() || !self.hosts.exempt.is_empty() || self.hosts.forwarded.is_some()
     }
 
-    /// Where the secrets of the policy are to be found, in its order. The face reads them for [`Guard::with_secrets`](crate::Guard::with_secrets).
+    /// Where the secrets and key sets of the policy are to be found, in its order. The face reads them for [`Guard::with_secrets`](crate::Guard::with_secrets).
     pub fn secrets(&self) -> impl Iterator<Item = &SecretReference> {
         let keys = self.signatures.iter().flat_map(|section| &section.keys);
-        keys.map(|key| &key.secret.reference)
+        let secrets = keys.map(|key| &key.secret.reference);
+        #[cfg(feature = "tokens")]
+        let secrets = secrets.chain(self.key_files().map(|file| &file.reference));
+        secrets
+    }
+
+    #[cfg(feature = "tokens")]
+    fn key_files(&self) -> impl Iterator<Item = &crate::token::KeyFile> {
+        self.tokens.iter().filter_map(|section| match &section.keys {
+            crate::token::KeySource::File(file) => Some(file),
+            crate::token::KeySource::Inline(_) => None,
+        })
     }
 
     /// The names of the `signatures` sections, in the policy's order.

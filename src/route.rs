@@ -168,6 +168,15 @@ pub(crate) struct Route {
     pub(crate) hosts: Option<HostSet>,
     /// The index of the `signatures` section that is required.
     pub(crate) signature: Option<usize>,
+    /// The indices of the `tokens` sections of which one must fit; none: no token is required.
+    #[cfg(feature = "tokens")]
+    pub(crate) tokens: Vec<usize>,
+    /// The scopes that a token must have.
+    #[cfg(feature = "tokens")]
+    pub(crate) scopes: Vec<String>,
+    /// The same between spaces, for a challenge.
+    #[cfg(feature = "tokens")]
+    pub(crate) scope_text: String,
     /// What its own requirements do to a request that fails them; none: as the document says.
     pub(crate) mode: Option<Mode>,
 }
@@ -237,6 +246,12 @@ mod tests {
             methods: Methods::Every,
             hosts: None,
             signature: None,
+            #[cfg(feature = "tokens")]
+            tokens: Vec::new(),
+            #[cfg(feature = "tokens")]
+            scopes: Vec::new(),
+            #[cfg(feature = "tokens")]
+            scope_text: String::new(),
             mode: None,
         };
         Routes::new(paths.iter().map(route).collect())

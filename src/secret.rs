@@ -75,6 +75,13 @@ impl Secrets {
         self.values.contains_key(reference)
     }
 
+    /// The text of a file with a key set.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn text(&self, reference: &SecretReference) -> Result<&str, SecretError> {
+        let value = self.values.get(reference).ok_or(SecretError::Missing)?;
+        std::str::from_utf8(value).map_err(|_| SecretError::Encoding("UTF-8"))
+    }
+
     /// The bytes of the key that a secret holds.
     pub(crate) fn key(&self, secret: &Secret, bounds: KeyBounds) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         let value = self.values.get(&secret.reference).ok_or(SecretError::Missing)?;

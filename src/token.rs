@@ -3,20 +3,34 @@
 //! Decides whether a key may be used at all ([`KeySet`]), and whether a token is signed by one of them ([`Jws`]). What a token claims is not looked at here.
 
 mod algorithm;
+#[cfg(feature = "tokens")]
+mod claims;
+#[cfg(feature = "tokens")]
+mod credential;
 mod curve;
+#[cfg(feature = "tokens")]
+mod judge;
 mod jws;
 mod key;
 mod key_set;
 mod roca;
+#[cfg(feature = "tokens")]
+mod section;
 #[cfg(test)]
 mod third_party;
 
 pub use algorithm::JwsAlgorithm;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+#[cfg(feature = "tokens")]
+pub(crate) use claims::is_scope;
+#[cfg(feature = "tokens")]
+pub(crate) use judge::{TokenContext, judge};
 pub use jws::{Jws, JwsError, MAX_TOKEN};
 pub use key::{KeyError, VerificationKey};
 pub use key_set::{KeySet, KeySetError, KeySetErrors, MAX_KEY_SET};
+#[cfg(feature = "tokens")]
+pub(crate) use section::{KeyFile, KeySource, TokenPlace, TokenRules, TokenSection, normal_type};
 
 /// Unpadded base64url with zero unused bits (RFC 7515 §2): one spelling for each sequence of bytes.
 fn base64url(text: &str) -> Option<Vec<u8>> {

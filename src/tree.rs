@@ -107,6 +107,27 @@ impl Node {
         }
     }
 
+    /// As JSON; null where JSON has nothing of the kind.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            // As a double, like every JSON reader has it; one that is too large is null.
+            #[cfg(feature = "tokens")]
+            Value::OtherNumber(text) => serde_json::from_str(text).unwrap_or_default(),
+            #[cfg(not(feature = "tokens"))]
+            Value::OtherNumber(_) => Json::Null,
+            Value::Null | Value::Datetime => Json::Null,
+            Value::Boolean(value) => Json::Bool(*value),
+            Value::Integer(value) => Json::from(*value),
+            Value::String(text) => Json::String(text.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Table(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.node.to_json()))
+                .collect(),
+        }
+    }
+
     /// The text of a string, or what to quote of another value.
     pub(crate) fn offending(&self) -> Cow<'_, str> {
         match &self.value {

@@ -7,14 +7,19 @@ mod provenance;
 mod reason;
 
 use std::fmt;
+use std::sync::Arc;
 
-pub use document::{IdentityDocument, ReportDocument, SignatureIdentityDocument, Unproved, VerdictDocument};
+pub use document::{
+    IdentityDocument, ReportDocument, SignatureIdentityDocument, TokenIdentityDocument, VerdictDocument,
+};
 pub use provenance::Mode;
 pub(crate) use provenance::Provenance;
 pub use reason::{Check, Reason};
 use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
+#[cfg(feature = "tokens")]
+use crate::tree::Node;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -35,6 +40,8 @@ pub struct Failure<'a> {
     pub(crate) detail: Detail<'a>,
     /// In seconds, for a 503.
     pub(crate) retry_after: Option<u64>,
+    /// The scopes that were needed, for a challenge.
+    pub(crate) scope: Option<&'a str>,
 }
 
 impl<'a> Failure<'a> {
@@ -45,6 +52,7 @@ impl<'a> Failure<'a> {
             rule: None,
             detail,
             retry_after: None,
+            scope: None,
         }
     }
 
@@ -57,6 +65,14 @@ impl<'a> Failure<'a> {
 
     pub(crate) const fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    #[cfg(feature = "tokens")]
+    pub(crate) const fn needing(self, scope: &'a str) -> Self {
+        Self {
+            scope: Some(scope),
+            ..self
+        }
     }
 
     pub(crate) const fn retry_after(self, seconds: u64) -> Self {
@@ -180,12 +196,13 @@ pub(crate) fn write_escaped(f: &mut impl fmt::Write, bytes: &[u8], limit: usize)
 }
 
 /// Who was proved to ask, and for what.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Identity<'a> {
     pub(crate) host: Option<EffectiveAuthority<'a>>,
     pub(crate) route: Option<&'a str>,
     pub(crate) preflight: bool,
     pub(crate) signature: Option<SignatureIdentity<'a>>,
+    pub(crate) token: Option<Arc<TokenIdentity>>,
 }
 
 impl<'a> Identity<'a> {
@@ -211,6 +228,49 @@ impl<'a> Identity<'a> {
     #[must_use]
     pub const fn signature(&self) -> Option<SignatureIdentity<'a>> {
         self.signature
+    }
+
+    /// What a token proved; none if no token was asked for, or in report mode.
+    #[must_use]
+    pub fn token(&self) -> Option<&TokenIdentity> {
+        self.token.as_deref()
+    }
+}
+
+/// The identity that a token proves.
+#[derive(Debug)]
+pub struct TokenIdentity {
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    #[cfg(feature = "tokens")]
+    pub(crate) claims: Node,
+}
+
+impl TokenIdentity {
+    /// The section's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `sub`.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The scopes, in order, each once.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
     }
 }
 
@@ -261,7 +321,7 @@ impl fmt::Display for EffectiveAuthority<'_> {
 }
 
 /// The whole answer to one request. Borrows from the guard and the request; [`Verdict::document`] is the owned form.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Verdict<'a> {
     provenance: &'a Provenance,
     decision: Decision,
@@ -314,7 +374,7 @@ impl<'a> Verdict<'a> {
     /// Who was proved to ask; nothing on a denial.
     #[must_use]
     pub fn identity(&self) -> Option<Identity<'a>> {
-        self.is_allowed().then_some(self.identity)
+        self.is_allowed().then(|| self.identity.clone())
     }
 
     /// The HTTP status to answer with: 200 means "serve it".
@@ -323,10 +383,19 @@ impl<'a> Verdict<'a> {
         self.denied().map_or(200, |failure| failure.status)
     }
 
-    /// The value of `WWW-Authenticate` on a 401 (RFC 9110 §11.6.1).
+    /// The value of `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3): on a 401, and on a 403 for want of a scope.
     #[must_use]
-    pub fn challenge(&self) -> Option<&'static str> {
-        (self.status() == 401).then_some("Signature")
+    pub fn challenge(&self) -> Option<String> {
+        let failure = self.denied()?;
+        match (failure.reason, failure.reason.check()) {
+            (Reason::ScopeInsufficient, _) => {
+                let scope = failure.scope.unwrap_or_default();
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
+            (Reason::TokenMissing, _) => Some("Bearer".into()),
+            (_, Check::Token | Check::Claims) => Some("Bearer error=\"invalid_token\"".into()),
+            _ => (failure.status == 401).then(|| "Signature".into()),
+        }
     }
 
     /// The value of `Retry-After` on a 503, in seconds.
@@ -393,6 +462,15 @@ impl<'a> Verdict<'a> {
                     key_id: signature.key_id().into(),
                     nonce: signature.nonce().map(Into::into),
                 }),
+                #[cfg(feature = "tokens")]
+                token: identity.token.as_ref().map(|token| TokenIdentityDocument {
+                    name: token.name.clone(),
+                    issuer: token.issuer.clone(),
+                    subject: token.subject.clone(),
+                    scopes: token.scopes.clone(),
+                    claims: token.claims.to_json(),
+                }),
+                #[cfg(not(feature = "tokens"))]
                 token: None,
             }),
             reported: self

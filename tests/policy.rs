@@ -1,4 +1,4 @@
-//! Runs `tests/vectors/policy.json`: every kind of mistake with its place, every lint, and what must not be either.
+//! Runs `tests/vectors/policy.json` and `policy_token.json`: every kind of mistake with its place, every lint, and what must not be either.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
@@ -18,7 +18,14 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/policy.json");
+    ["policy.json", "policy_token.json"]
+        .into_iter()
+        .flat_map(cases_of)
+        .collect()
+}
+
+fn cases_of(file: &str) -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_eq!(file["schema"], "hostbound-policy-vectors-1");
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -74,7 +74,7 @@ impl Guard {
         let mut steps = Vec::new();
         let mut has_failed = false;
         for check in Check::ALL {
-            let is_credential = matches!(check, Check::Signature | Check::Nonce);
+            let is_credential = check.is_of_route();
             let outcome = if check != Check::Request && trial.head.is_none() {
                 Ok(Pass::Skipped("not judged: there is no request to judge"))
             } else if is_credential && has_failed {
@@ -183,11 +183,21 @@ impl Guard {
                 let section = trial.signed.as_ref().map(|signed| signed.context.section);
                 let rule = section.map(|section| section.rules.section.clone());
                 let identity = verdict.identity().and_then(|identity| identity.signature());
-                let note = identity.map_or_else(
-                    || "signed, in report mode".to_owned(),
-                    |signature| format!("signed with the key `{}`", signature.key_id()),
-                );
+                let note = match identity {
+                    Some(signature) => format!("signed with the key `{}`", signature.key_id()),
+                    None if verdict.denied().is_some() => "the signature's head is as it must be".to_owned(),
+                    None => "signed, in report mode".to_owned(),
+                };
                 (rule, note)
+            }
+            #[cfg(feature = "tokens")]
+            Pass::Token => (None, "signed by a key of the policy".into()),
+            #[cfg(feature = "tokens")]
+            Pass::Claims => {
+                let identity = verdict.identity();
+                let token = identity.as_ref().and_then(|identity| identity.token());
+                let name = token.map(|token| format!("tokens.{}", token.name()));
+                (name, "the claims are as the policy wants them".into())
             }
             Pass::Later => {
                 let section = trial.signed.as_ref().map(|signed| signed.context.section);
@@ -205,7 +215,9 @@ impl Guard {
 fn settled<'a>(pass: Pass, verdict: &Verdict<'a>, has_claim: bool) -> Result<Pass, Failure<'a>> {
     let failure = verdict.denied().or(verdict.reported());
     match (pass, failure) {
-        (Pass::Signature, Some(failure)) if failure.reason().check() != Check::Nonce => Err(failure),
+        (Pass::Signature, Some(failure)) if matches!(failure.reason().check(), Check::Request | Check::Signature) => {
+            Err(failure)
+        }
         (Pass::Later, Some(failure)) => Err(failure),
         (Pass::Later, None) if !has_claim => Ok(Pass::Skipped("nothing is used up")),
         (pass, _) => Ok(pass),

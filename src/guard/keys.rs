@@ -12,6 +12,8 @@ use crate::policy::{ErrorCode, Policy, PolicyError, PolicyErrors};
 use crate::request::Request;
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::signature::{KeyBounds, KeyRing, SignError, SignOptions, SignatureKey, Signing, ToSign};
+#[cfg(feature = "tokens")]
+use crate::token::{KeySet, KeySource};
 use crate::verdict::Check;
 
 impl Guard {
@@ -37,15 +39,19 @@ impl Guard {
                             errors.push(duplicate(&policy, key, other));
                         }
                     }
-                    Err(error) => errors.push(refusal(&policy, key, error)),
+                    Err(error) => errors.push(refusal(&policy, &key.secret.path, &key.secret.reference, error)),
                 }
             }
             sections.push(keys);
         }
+        #[cfg(feature = "tokens")]
+        let token_keys = token_keys(&policy, secrets, &mut errors);
         if errors.is_empty() {
             Ok(Self {
                 policy,
                 keys: KeyRing::new(sections),
+                #[cfg(feature = "tokens")]
+                token_keys,
             })
         } else {
             let file = policy.provenance.file.clone();
@@ -126,19 +132,62 @@ impl fmt::Debug for ClaimRule {
     }
 }
 
+/// The key sets of `tokens`, each if it can be had.
+#[cfg(feature = "tokens")]
+fn token_keys(policy: &Policy, secrets: &Secrets, errors: &mut Vec<PolicyError>) -> Vec<Option<Arc<KeySet>>> {
+    let mut sets = Vec::new();
+    for section in &policy.tokens {
+        let file = match &section.keys {
+            KeySource::Inline(keys) => {
+                sets.push(Some(Arc::clone(keys)));
+                continue;
+            }
+            KeySource::File(file) => file,
+        };
+        let (path, reference) = (&file.path, &file.reference);
+        let text = match secrets.text(reference) {
+            Ok(text) => text,
+            Err(why) => {
+                errors.push(refusal(policy, path, reference, why));
+                continue;
+            }
+        };
+        let mut refuse = |message: String, fix| {
+            let message = format!("{reference}: {message}");
+            errors.push(error(policy, path, ErrorCode::KeySetRefused, message, fix));
+        };
+        match KeySet::from_json(text) {
+            Ok(keys) => {
+                if !keys.fits_any(&section.algorithms) {
+                    refuse(
+                        "no key of the set fits a listed algorithm".into(),
+                        "correct `algorithms`, or the keys",
+                    );
+                }
+                sets.push(Some(Arc::new(keys)));
+            }
+            Err(found) => {
+                for why in found.errors() {
+                    refuse(why.to_string(), "leave the key out, or give one that may verify");
+                }
+            }
+        }
+    }
+    sets
+}
+
 fn duplicate(policy: &Policy, key: &SignatureKey, earlier: &SecretReference) -> PolicyError {
     let message = format!("{} has the value of {earlier}", key.secret.reference);
     error(
         policy,
-        key,
+        &key.secret.path,
         ErrorCode::SecretDuplicate,
         message,
         "give each key a secret of its own",
     )
 }
 
-fn refusal(policy: &Policy, key: &SignatureKey, why: SecretError) -> PolicyError {
-    let reference = &key.secret.reference;
+fn refusal(policy: &Policy, path: &str, reference: &SecretReference, why: SecretError) -> PolicyError {
     let (code, what, fix) = match why {
         SecretError::Missing => (
             ErrorCode::SecretMissing,
@@ -170,15 +219,14 @@ fn refusal(policy: &Policy, key: &SignatureKey, why: SecretError) -> PolicyError
             format!("use one of 32 to {most} bytes"),
         ),
     };
-    error(policy, key, code, format!("{reference} {what}"), &fix)
+    error(policy, path, code, format!("{reference} {what}"), &fix)
 }
 
-fn error(policy: &Policy, key: &SignatureKey, code: ErrorCode, message: String, fix: &str) -> PolicyError {
-    let path = key.secret.path.clone();
+fn error(policy: &Policy, path: &str, code: ErrorCode, message: String, fix: &str) -> PolicyError {
     PolicyError {
         code,
-        position: policy.provenance.positions.get(&path).copied(),
-        path,
+        position: policy.provenance.positions.get(path).copied(),
+        path: path.to_owned(),
         message,
         fix: Some(fix.to_owned()),
         span: 0..0,

@@ -87,18 +87,3 @@ pub(crate) fn unusable(node: &Node) -> Option<&Node> {
         _ => None,
     }
 }
-
-/// A part of a document as plain JSON. Of what is `unusable` nothing is kept.
-pub(crate) fn to_json(node: &Node) -> Json {
-    match &node.value {
-        Value::Null | Value::Datetime | Value::OtherNumber(_) => Json::Null,
-        Value::Boolean(value) => Json::Bool(*value),
-        Value::Integer(value) => Json::from(*value),
-        Value::String(text) => Json::String(text.clone()),
-        Value::List(items) => items.iter().map(to_json).collect(),
-        Value::Table(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), to_json(&entry.node)))
-            .collect(),
-    }
-}

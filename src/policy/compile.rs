@@ -4,13 +4,16 @@ mod cases;
 mod egress;
 mod keys;
 mod lists;
+mod requirements;
 mod routes;
 mod signatures;
+#[cfg(feature = "tokens")]
+mod tokens;
 
 use std::collections::HashMap;
 
 use lists::{HostList, PeerList};
-use signatures::Requirements;
+use requirements::Requirements;
 
 use super::cases::Case;
 use super::diagnostic::ErrorCode;
@@ -38,12 +41,15 @@ pub(crate) struct Parts {
     origins: Origins,
     routes: Option<Routes>,
     signatures: Vec<SignatureSection>,
+    #[cfg(feature = "tokens")]
+    tokens: Vec<crate::token::TokenSection>,
     egress: Option<Egress>,
     cases: Vec<Case>,
 }
 
 impl Parts {
     pub(crate) fn into_policy(self, digest: String, file: String, positions: HashMap<String, Position>) -> Policy {
+        let named_headers = self.named_headers();
         Policy {
             name: self.name,
             provenance: Provenance {
@@ -57,11 +63,43 @@ impl Parts {
             peers: self.peers,
             origins: self.origins,
             routes: self.routes,
-            named_headers: named_headers(&self.signatures),
+            named_headers,
             signatures: self.signatures,
+            #[cfg(feature = "tokens")]
+            tokens: self.tokens,
             egress: self.egress,
             cases: self.cases,
         }
+    }
+}
+
+impl Parts {
+    /// The headers that credentials are read from, and those that signatures must cover.
+    fn named_headers(&self) -> NamedHeaders {
+        let of_section = |section: &'_ SignatureSection| {
+            let (listed, headers) = match &section.scheme {
+                SchemeRules::Message(rules) => (Some(&rules.components), None),
+                other => (None, other.headers()),
+            };
+            let content_type = (!section.content_types.is_empty()).then_some("content-type");
+            let fields = listed.into_iter().flatten().filter_map(ListedComponent::field);
+            let names = headers.into_iter().flat_map(crate::signature::HeaderNames::iter);
+            fields
+                .chain(names)
+                .chain(content_type)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        #[cfg_attr(not(feature = "tokens"), expect(unused_mut, reason = "tokens add to it"))]
+        let mut names: Vec<_> = self.signatures.iter().flat_map(of_section).collect();
+        #[cfg(feature = "tokens")]
+        for section in &self.tokens {
+            names.push("authorization".to_owned());
+            if let crate::token::TokenPlace::Header(name) = &section.from {
+                names.push(name.clone());
+            }
+        }
+        NamedHeaders::new(names.iter().map(String::as_str))
     }
 }
 
@@ -86,11 +124,15 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let signatures = document.get("signatures").map_or(Vec::new(), |section| {
             self.signatures(section, &root.key("signatures"), &allowed)
         });
+        #[cfg(feature = "tokens")]
+        let tokens = document
+            .get("tokens")
+            .map_or(Vec::new(), |section| self.tokens(section, &root.key("tokens")));
         let requirements = Requirements::of(document);
         let routes = document
             .get("routes")
             .map(|routes| self.routes(routes, &root.key("routes"), &allowed, &requirements));
-        self.unrequired_signatures(document, &requirements);
+        self.unrequired(document, &requirements);
         if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
@@ -117,6 +159,8 @@ impl<'r, 'a> Compiler<'r, 'a> {
             origins,
             routes,
             signatures,
+            #[cfg(feature = "tokens")]
+            tokens,
             egress,
             cases,
         }
@@ -247,26 +291,6 @@ impl<'r, 'a> Compiler<'r, 'a> {
             allows_absent: text("absent") != Some("deny"),
         }
     }
-}
-
-/// The headers that signatures are read from, and those that they must cover.
-fn named_headers(sections: &[SignatureSection]) -> NamedHeaders {
-    let of_section = |section: &'_ SignatureSection| {
-        let (listed, headers) = match &section.scheme {
-            SchemeRules::Message(rules) => (Some(&rules.components), None),
-            other => (None, other.headers()),
-        };
-        let content_type = (!section.content_types.is_empty()).then_some("content-type");
-        let fields = listed.into_iter().flatten().filter_map(ListedComponent::field);
-        let names = headers.into_iter().flat_map(crate::signature::HeaderNames::iter);
-        fields
-            .chain(names)
-            .chain(content_type)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let names: Vec<_> = sections.iter().flat_map(of_section).collect();
-    NamedHeaders::new(names.iter().map(String::as_str))
 }
 
 fn boolean(table: &Node, key: &str, default: bool) -> bool {

@@ -61,11 +61,13 @@ pub enum ErrorCode {
     SecretLong,
     /// One secret in two places.
     SecretDuplicate,
+    /// A key set with a key that may not verify.
+    KeySetRefused,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Syntax,
         Self::TooLarge,
         Self::KeyDuplicate,
@@ -92,6 +94,7 @@ impl ErrorCode {
         Self::SecretShort,
         Self::SecretLong,
         Self::SecretDuplicate,
+        Self::KeySetRefused,
     ];
 
     /// The stable name.
@@ -124,6 +127,7 @@ impl ErrorCode {
             Self::SecretShort => "secret-short",
             Self::SecretLong => "secret-long",
             Self::SecretDuplicate => "secret-duplicate",
+            Self::KeySetRefused => "key-set-refused",
         }
     }
 }

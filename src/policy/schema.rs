@@ -9,6 +9,16 @@ pub(crate) enum Shape {
         example: &'static str,
     },
     Boolean,
+    /// A string, which may be empty.
+    #[cfg(feature = "tokens")]
+    Word {
+        example: &'static str,
+    },
+    /// A table that is read elsewhere.
+    #[cfg(feature = "tokens")]
+    Object {
+        example: &'static str,
+    },
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// One of these integers.
@@ -137,6 +147,15 @@ pub(crate) const DOCUMENT: &[Field] = &[
         },
         "How requests are signed, by name; routes ask for one with `require = [\"signature:NAME\"]`.",
     ),
+    #[cfg(feature = "tokens")]
+    optional(
+        "tokens",
+        Shape::Map {
+            of: &Shape::Table(TOKEN),
+            example: "service",
+        },
+        "Which bearer tokens are taken, by name; routes ask for one with `require = [\"token:NAME\"]`.",
+    ),
     optional(
         "egress",
         Shape::Table(EGRESS),
@@ -255,7 +274,15 @@ const ROUTE: &[Field] = &[
             of: &REQUIREMENT,
             may_be_empty: true,
         },
-        "What the request must prove beyond host, peer and origin: `signature:NAME`; `[]` asks for nothing.",
+        "What the request must prove beyond host, peer and origin: `signature:NAME`, `token:NAME` or `token:A|token:B`; `[]` asks for nothing.",
+    ),
+    #[cfg(feature = "tokens")]
+    optional(
+        "scopes",
+        list(&Shape::Text {
+            example: "orders:write",
+        }),
+        "Scopes that the token must have, all of them (RFC 6749 §3.3).",
     ),
     optional(
         "mode",
@@ -430,6 +457,102 @@ const SECRET: &[Field] = &[
     ),
 ];
 
+#[cfg(feature = "tokens")]
+const TOKEN: &[Field] = &[
+    required(
+        "issuer",
+        Shape::Text {
+            example: "https://auth.example.com/",
+        },
+        "`iss`, byte for byte (RFC 9068 §4).",
+    ),
+    required(
+        "audience",
+        list(&Shape::Text {
+            example: "https://api.example.com",
+        }),
+        "This service: one of them must be in `aud`.",
+    ),
+    required(
+        "algorithms",
+        list(&Shape::Choice(&crate::token::JwsAlgorithm::NAMES)),
+        "The algorithms: those of public keys, or those of HMAC, never both.",
+    ),
+    defaulting(
+        "types",
+        list(&Shape::Word { example: "at+jwt" }),
+        "[\"at+jwt\", \"JWT\"]",
+        "The values of `typ`, without case and without `application/`; the empty string admits a token without.",
+    ),
+    required(
+        "keys",
+        Shape::Table(TOKEN_KEYS),
+        "The key set (RFC 7517): exactly one of `file` and `jwks`.",
+    ),
+    optional(
+        "required_claims",
+        list(&Shape::Text { example: "client_id" }),
+        "Claims that must be there, beside `iss`, `aud` and `exp`.",
+    ),
+    optional(
+        "expect",
+        Shape::Map {
+            of: &list(&Shape::Text { example: "billing" }),
+            example: "client_id",
+        },
+        "Claims that must have one of these values.",
+    ),
+    optional(
+        "max_lifetime",
+        Shape::Text { example: "1h" },
+        "How long a token may live, from `iat` to `exp`: 1s to 8760h.",
+    ),
+    optional(
+        "max_age",
+        Shape::Text { example: "24h" },
+        "How long ago it may have been issued: 1s to 8760h.",
+    ),
+    defaulting(
+        "clock_tolerance",
+        Shape::Text { example: "30s" },
+        "30s",
+        "How far clocks may differ, for `exp`, `nbf` and `iat`: 0s to 10m.",
+    ),
+    optional(
+        "from",
+        Shape::Table(TOKEN_PLACE),
+        "Where the token is: `header` or `cookie`. Absent: `Authorization: Bearer` (RFC 6750 §2.1).",
+    ),
+];
+
+#[cfg(feature = "tokens")]
+const TOKEN_KEYS: &[Field] = &[
+    optional(
+        "file",
+        Shape::Text { example: "jwks.json" },
+        "The path, from the policy's folder.",
+    ),
+    optional(
+        "jwks",
+        Shape::Object {
+            example: "{ keys = [] }",
+        },
+        "The key set itself; no secrets.",
+    ),
+];
+
+#[cfg(feature = "tokens")]
+const TOKEN_PLACE: &[Field] = &[
+    optional(
+        "header",
+        Shape::Text {
+            example: "authorization",
+        },
+        "The header; any other than `authorization` holds the token and nothing else.",
+    ),
+    optional("cookie", Shape::Text { example: "session" }, "The cookie."),
+];
+
 const DESTINATION: Shape = Shape::Text {
     example: "https://auth.example.com",
 };
@@ -583,6 +706,10 @@ fn table(fields: &[Field]) -> Value {
 fn property(shape: &Shape) -> Value {
     match shape {
         Shape::Text { example } => json!({"type": "string", "minLength": 1, "examples": [example]}),
+        #[cfg(feature = "tokens")]
+        Shape::Word { example } => json!({"type": "string", "examples": [example]}),
+        #[cfg(feature = "tokens")]
+        Shape::Object { .. } => json!({"type": "object"}),
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::Choice(values) => json!({"enum": values}),
         Shape::Number(values) => json!({"enum": values}),

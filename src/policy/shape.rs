@@ -11,7 +11,7 @@ pub(crate) fn check(document: &Node, report: &mut Report<'_>) {
 }
 
 /// Sections of other versions of this format. What is not enforced is not accepted.
-const LATER_SECTIONS: [&str; 1] = ["tokens"];
+const LATER_SECTIONS: &[&str] = if cfg!(feature = "tokens") { &[] } else { &["tokens"] };
 
 fn check_table(node: &Node, fields: &[Field], path: &Path<'_>, report: &mut Report<'_>) {
     for entry in node.entries() {
@@ -68,6 +68,8 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             }
         }
         (Shape::Boolean, Value::Boolean(_)) => {}
+        #[cfg(feature = "tokens")]
+        (Shape::Word { .. }, Value::String(_)) | (Shape::Object { .. }, Value::Table(_)) => {}
         (Shape::Choice(choices), Value::String(text)) => {
             if !choices.contains(&text.as_str()) {
                 let message = format!("`{}` is no value of this key", shortened(text));
@@ -150,6 +152,10 @@ fn check_items(items: &[Node], of: &Shape, path: &Path<'_>, report: &mut Report<
 const fn kind(shape: &Shape) -> &'static str {
     match shape {
         Shape::Text { .. } | Shape::Choice(_) | Shape::OneOrMany(_) => "a string",
+        #[cfg(feature = "tokens")]
+        Shape::Word { .. } => "a string",
+        #[cfg(feature = "tokens")]
+        Shape::Object { .. } => "a table",
         Shape::Boolean => "a boolean",
         Shape::Number(_) | Shape::Count(..) => "an integer",
         Shape::List { .. } => "a list",
@@ -160,6 +166,10 @@ const fn kind(shape: &Shape) -> &'static str {
 fn example(shape: &Shape) -> String {
     match shape {
         Shape::Text { example } => format!("\"{example}\""),
+        #[cfg(feature = "tokens")]
+        Shape::Word { example } => format!("\"{example}\""),
+        #[cfg(feature = "tokens")]
+        Shape::Object { example } => (*example).to_owned(),
         Shape::Boolean => "true".into(),
         Shape::Choice(choices) => format!("\"{}\"", choices.first().copied().unwrap_or_default()),
         Shape::Number(numbers) => numbers.first().copied().unwrap_or_default().to_string(),
@@ -252,7 +262,7 @@ mod tests {
             ("host", Some("hosts")),
             ("Hosts", Some("hosts")),
             ("explain-to-client", Some("explain_to_client")),
-            ("tokens", None),
+            ("webhooks", None),
             ("egres", Some("egress")),
             ("mod", Some("mode")),
             ("", None),

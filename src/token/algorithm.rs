@@ -60,6 +60,12 @@ impl JwsAlgorithm {
         Self::EdDsa,
     ];
 
+    /// The names, in the same order.
+    #[cfg(feature = "tokens")]
+    pub(crate) const NAMES: [&'static str; 12] = [
+        "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+    ];
+
     /// The name, as in `alg`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::algorithm::JwsAlgorithm;
 use super::base64url;
-use super::key::{MAX_KID, VerificationKey};
+use super::key::VerificationKey;
 use super::key_set::KeySet;
 use crate::json;
 use crate::tree::{Node, Value};
@@ -58,23 +58,46 @@ impl fmt::Display for JwsError {
 
 impl std::error::Error for JwsError {}
 
-impl<'a> Jws<'a> {
-    /// Reads a token: three parts of canonical base64url, of which the first is a JSON object. Takes time linear in its length.
-    ///
-    /// # Errors
-    /// [`JwsError::Malformed`], [`JwsError::HeaderNotUnderstood`]
-    pub fn parse(token: &'a [u8]) -> Result<Self, JwsError> {
+/// A token in its three parts, the first of which is a JSON object.
+pub(super) struct Parts<'a> {
+    header: Node,
+    payload: Vec<u8>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes time linear in the length of the token.
+    pub(super) fn read(token: &'a [u8]) -> Result<Self, JwsError> {
         if token.len() > MAX_TOKEN {
             return Err(JwsError::Malformed);
         }
         let text = std::str::from_utf8(token).map_err(|_| JwsError::Malformed)?;
         let (signed, signature) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
+        if header.is_empty() || signature.is_empty() {
+            return Err(JwsError::Malformed);
+        }
         // A fourth part would leave a dot in the payload, which is no base64url.
         let part = |text: &str| base64url(text).ok_or(JwsError::Malformed);
         let (header, payload, signature) = (part(header)?, part(payload)?, part(signature)?);
-        let header = object(&header).ok_or(JwsError::Malformed)?;
-        let text = |name: &str| match header.get(name) {
+        Ok(Self {
+            header: object(&header).ok_or(JwsError::Malformed)?,
+            payload,
+            signed,
+            signature,
+        })
+    }
+
+    /// The payload as a JSON object, unverified.
+    #[cfg(feature = "tokens")]
+    pub(super) fn json_payload(&self) -> Result<Node, JwsError> {
+        object(&self.payload).ok_or(JwsError::Malformed)
+    }
+
+    /// Reads the header.
+    pub(super) fn header(self) -> Result<Jws<'a>, JwsError> {
+        let text = |name: &str| match self.header.get(name) {
             None => Ok(None),
             Some(member) => member
                 .as_str()
@@ -83,21 +106,28 @@ impl<'a> Jws<'a> {
         };
         let algorithm = text("alg")?.ok_or(JwsError::Malformed)?;
         let key_id = text("kid")?;
-        if key_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_KID) {
-            return Err(JwsError::Malformed);
-        }
         let kind = text("typ")?;
-        if NOT_UNDERSTOOD.iter().any(|name| header.get(name).is_some()) {
+        if NOT_UNDERSTOOD.iter().any(|name| self.header.get(name).is_some()) {
             return Err(JwsError::HeaderNotUnderstood);
         }
-        Ok(Self {
+        Ok(Jws {
             algorithm,
             key_id,
             kind,
-            payload,
-            signed,
-            signature,
+            payload: self.payload,
+            signed: self.signed,
+            signature: self.signature,
         })
+    }
+}
+
+impl<'a> Jws<'a> {
+    /// Reads a token: three parts of canonical base64url, of which the first is a JSON object.
+    ///
+    /// # Errors
+    /// [`JwsError::Malformed`], [`JwsError::HeaderNotUnderstood`]
+    pub fn parse(token: &'a [u8]) -> Result<Self, JwsError> {
+        Parts::read(token)?.header()
     }
 
     /// The `kid`, unverified.

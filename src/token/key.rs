@@ -15,7 +15,7 @@ use super::{base64url, roca};
 use crate::tree::{Node, Value};
 
 /// The longest `kid`, in bytes.
-pub(super) const MAX_KID: usize = 256;
+const MAX_KID: usize = 256;
 /// The longest HMAC key, in bytes.
 const MAX_SECRET: usize = 4096;
 /// Members that only a private key has (RFC 7518 §6.2.2, §6.3.2).

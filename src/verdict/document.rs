@@ -53,8 +53,8 @@ pub struct IdentityDocument {
     pub preflight: bool,
     /// What a signature proved.
     pub signature: Option<SignatureIdentityDocument>,
-    /// What a token proved. No policy can ask for one yet.
-    pub token: Option<Unproved>,
+    /// What a token proved.
+    pub token: Option<TokenIdentityDocument>,
 }
 
 /// The JSON form of a [`SignatureIdentity`](super::SignatureIdentity).
@@ -68,9 +68,26 @@ pub struct SignatureIdentityDocument {
     pub nonce: Option<String>,
 }
 
-/// A proof that cannot be given yet: this type has no value, so its field is always null.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub enum Unproved {}
+/// The JSON form of a [`TokenIdentity`](super::TokenIdentity).
+#[cfg(feature = "tokens")]
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenIdentityDocument {
+    /// The section's name.
+    pub name: String,
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: Option<String>,
+    /// The scopes, in order, each once.
+    pub scopes: Vec<String>,
+    /// The payload. Not for logs.
+    pub claims: serde_json::Value,
+}
+
+/// Without the feature `tokens` no policy asks for one: this type has no value, so its field is always null.
+#[cfg(not(feature = "tokens"))]
+#[derive(Clone, Debug, Serialize)]
+pub enum TokenIdentityDocument {}
 
 /// The JSON form of a reported [`Failure`].
 #[derive(Clone, Debug, Serialize)]

@@ -20,19 +20,30 @@ pub enum Check {
     Route,
     /// Is it signed, for this host and this moment, by a key of the policy?
     Signature,
+    /// Does it carry a token that is signed as the policy wants?
+    Token,
+    /// Does the token claim what the policy wants, for this service and this moment?
+    Claims,
     /// Is it used for the first time?
     Nonce,
 }
 
 impl Check {
+    /// True if a route asks for it: of the credentials that a request carries.
+    pub(crate) const fn is_of_route(self) -> bool {
+        matches!(self, Self::Signature | Self::Token | Self::Claims | Self::Nonce)
+    }
+
     /// Every check, in the order in which they run.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Request,
         Self::Host,
         Self::Peer,
         Self::Origin,
         Self::Route,
         Self::Signature,
+        Self::Token,
+        Self::Claims,
         Self::Nonce,
     ];
 
@@ -46,6 +57,8 @@ impl Check {
             Self::Origin => "origin",
             Self::Route => "route",
             Self::Signature => "signature",
+            Self::Token => "token",
+            Self::Claims => "claims",
             Self::Nonce => "nonce",
         }
     }
@@ -105,6 +118,42 @@ pub enum Reason {
     ContentDigestMissing,
     /// The body is not the one that was digested.
     ContentDigestMismatch,
+    /// No token in the configured place.
+    TokenMissing,
+    /// Not a compact JWS of JSON objects, or two credentials.
+    TokenMalformed,
+    /// A `typ` that the policy does not list.
+    TokenTypeNotAllowed,
+    /// An `alg` that the policy does not list, or that is not the key's.
+    TokenAlgorithmNotAllowed,
+    /// A header member such as `crit` or `jwk`.
+    TokenHeaderNotUnderstood,
+    /// No key of the policy for the token.
+    TokenKeyUnknown,
+    /// The signature is not the key's.
+    TokenSignatureMismatch,
+    /// A token that is bound to its holder (`cnf`), which nothing checks.
+    TokenBindingMissing,
+    /// A claim that must be there is not.
+    ClaimMissing,
+    /// A claim of another type.
+    ClaimMalformed,
+    /// A claim with a value that the policy does not list.
+    ClaimMismatch,
+    /// Another issuer.
+    IssuerMismatch,
+    /// For another audience.
+    AudienceMismatch,
+    /// Past its `exp`.
+    TokenExpired,
+    /// Before its `nbf`, or issued in the future.
+    TokenNotYetValid,
+    /// It lives longer than the policy allows.
+    TokenLifetimeTooLong,
+    /// Issued longer ago than the policy allows.
+    TokenTooOld,
+    /// Without a scope that the route needs.
+    ScopeInsufficient,
     /// No nonce, and no webhook id.
     NonceMissing,
     /// A nonce or webhook id that is not by the profile's grammar.
@@ -117,7 +166,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 47] = [
         Self::RequestMalformed,
         Self::HeaderDuplicate,
         Self::BodyTooLarge,
@@ -143,6 +192,24 @@ impl Reason {
         Self::SignatureWindowTooLong,
         Self::ContentDigestMissing,
         Self::ContentDigestMismatch,
+        Self::TokenMissing,
+        Self::TokenMalformed,
+        Self::TokenTypeNotAllowed,
+        Self::TokenAlgorithmNotAllowed,
+        Self::TokenHeaderNotUnderstood,
+        Self::TokenKeyUnknown,
+        Self::TokenSignatureMismatch,
+        Self::TokenBindingMissing,
+        Self::ClaimMissing,
+        Self::ClaimMalformed,
+        Self::ClaimMismatch,
+        Self::IssuerMismatch,
+        Self::AudienceMismatch,
+        Self::TokenExpired,
+        Self::TokenNotYetValid,
+        Self::TokenLifetimeTooLong,
+        Self::TokenTooOld,
+        Self::ScopeInsufficient,
         Self::NonceMissing,
         Self::NonceMalformed,
         Self::NonceReplayed,
@@ -178,6 +245,24 @@ impl Reason {
             Self::SignatureWindowTooLong => "signature_window_too_long",
             Self::ContentDigestMissing => "content_digest_missing",
             Self::ContentDigestMismatch => "content_digest_mismatch",
+            Self::TokenMissing => "token_missing",
+            Self::TokenMalformed => "token_malformed",
+            Self::TokenTypeNotAllowed => "token_type_not_allowed",
+            Self::TokenAlgorithmNotAllowed => "token_algorithm_not_allowed",
+            Self::TokenHeaderNotUnderstood => "token_header_not_understood",
+            Self::TokenKeyUnknown => "token_key_unknown",
+            Self::TokenSignatureMismatch => "token_signature_mismatch",
+            Self::TokenBindingMissing => "token_binding_missing",
+            Self::ClaimMissing => "claim_missing",
+            Self::ClaimMalformed => "claim_malformed",
+            Self::ClaimMismatch => "claim_mismatch",
+            Self::IssuerMismatch => "issuer_mismatch",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::TokenExpired => "token_expired",
+            Self::TokenNotYetValid => "token_not_yet_valid",
+            Self::TokenLifetimeTooLong => "token_lifetime_too_long",
+            Self::TokenTooOld => "token_too_old",
+            Self::ScopeInsufficient => "scope_insufficient",
             Self::NonceMissing => "nonce_missing",
             Self::NonceMalformed => "nonce_malformed",
             Self::NonceReplayed => "nonce_replayed",
@@ -214,6 +299,24 @@ impl Reason {
             Self::SignatureWindowTooLong => 59,
             Self::ContentDigestMissing => 60,
             Self::ContentDigestMismatch => 61,
+            Self::TokenMissing => 80,
+            Self::TokenMalformed => 81,
+            Self::TokenTypeNotAllowed => 82,
+            Self::TokenAlgorithmNotAllowed => 83,
+            Self::TokenHeaderNotUnderstood => 84,
+            Self::TokenKeyUnknown => 85,
+            Self::TokenSignatureMismatch => 86,
+            Self::TokenBindingMissing => 87,
+            Self::ClaimMissing => 100,
+            Self::ClaimMalformed => 101,
+            Self::ClaimMismatch => 102,
+            Self::IssuerMismatch => 103,
+            Self::AudienceMismatch => 104,
+            Self::TokenExpired => 105,
+            Self::TokenNotYetValid => 106,
+            Self::TokenLifetimeTooLong => 107,
+            Self::TokenTooOld => 108,
+            Self::ScopeInsufficient => 109,
             Self::NonceMissing => 70,
             Self::NonceMalformed => 71,
             Self::NonceReplayed => 72,
@@ -246,6 +349,24 @@ impl Reason {
             | Self::SignatureWindowTooLong
             | Self::ContentDigestMissing
             | Self::ContentDigestMismatch => Check::Signature,
+            Self::TokenMissing
+            | Self::TokenMalformed
+            | Self::TokenTypeNotAllowed
+            | Self::TokenAlgorithmNotAllowed
+            | Self::TokenHeaderNotUnderstood
+            | Self::TokenKeyUnknown
+            | Self::TokenSignatureMismatch
+            | Self::TokenBindingMissing => Check::Token,
+            Self::ClaimMissing
+            | Self::ClaimMalformed
+            | Self::ClaimMismatch
+            | Self::IssuerMismatch
+            | Self::AudienceMismatch
+            | Self::TokenExpired
+            | Self::TokenNotYetValid
+            | Self::TokenLifetimeTooLong
+            | Self::TokenTooOld
+            | Self::ScopeInsufficient => Check::Claims,
             Self::NonceMissing | Self::NonceMalformed | Self::NonceReplayed | Self::ReplayStoreUnavailable => {
                 Check::Nonce
             }
@@ -256,9 +377,10 @@ impl Reason {
     #[must_use]
     pub const fn public(self) -> &'static str {
         match (self, self.check()) {
-            (Self::SignatureMissing, _) => self.as_str(),
+            (Self::SignatureMissing | Self::TokenMissing | Self::ScopeInsufficient, _) => self.as_str(),
             (Self::ReplayStoreUnavailable, _) => "unavailable",
             (_, Check::Signature | Check::Nonce) => "signature_invalid",
+            (_, Check::Token | Check::Claims) => "token_invalid",
             _ => self.as_str(),
         }
     }
@@ -273,7 +395,8 @@ impl Reason {
             (Self::ReplayStoreUnavailable, _) => 503,
             (_, Check::Request | Check::Host) => 400,
             (_, Check::Peer | Check::Origin | Check::Route) => 403,
-            (_, Check::Signature | Check::Nonce) => 401,
+            (Self::ScopeInsufficient, _) => 403,
+            (_, Check::Signature | Check::Nonce | Check::Token | Check::Claims) => 401,
         }
     }
 

@@ -144,7 +144,13 @@ impl Explain {
 /// Checks of credentials are left out where the policy never asks for any.
 fn print(explanation: &Explanation, has_credentials: bool) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let is_shown = |step: &&Step| has_credentials || !matches!(step.check, Check::Signature | Check::Nonce);
+    let is_shown = |step: &&Step| {
+        has_credentials
+            || !matches!(
+                step.check,
+                Check::Signature | Check::Token | Check::Claims | Check::Nonce
+            )
+    };
     let steps: Vec<_> = explanation.steps.iter().filter(is_shown).collect();
     let width = steps.iter().map(|step| step.check.as_str().len()).max().unwrap_or(0) + 2;
     for step in steps {

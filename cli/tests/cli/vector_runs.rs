@@ -1,6 +1,7 @@
 //! All of `tests/vectors` through the command: the engine's verdicts, byte for byte.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use hostbound_vectors::{self as vectors, Case};
 use serde_json::{Value, json};
@@ -15,7 +16,10 @@ fn every_vector_has_the_engines_verdict() {
         for run in runs(file) {
             let case = run.cases[0];
             let secrets = serde_json::to_string(&case.own_secrets()).unwrap();
-            let directory = directory(&[("policy.json", &case.policy.to_string()), ("secrets.json", &secrets)]);
+            let policy = case.policy.to_string();
+            let mut files = vec![("policy.json", policy.as_str()), ("secrets.json", &secrets)];
+            files.extend(case.own_files());
+            let directory = directory(&files);
             let requests: Vec<_> = run
                 .before
                 .iter()
@@ -83,10 +87,16 @@ fn runs(file: &vectors::File) -> Vec<Run<'_>> {
     runs
 }
 
-/// Every policy of `policy.json` is read as wanted: its mistakes or its lints, with code, path and place.
+/// Every policy of the vectors is read as wanted: its mistakes or its lints, with code, path and place.
 #[test]
 fn every_policy_vector_is_read_as_wanted() {
-    let text = std::fs::read_to_string(root().join("tests/vectors/policy.json")).unwrap();
+    for file in ["policy.json", "policy_token.json"] {
+        read_policies(&root().join("tests/vectors").join(file));
+    }
+}
+
+fn read_policies(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
     // Those with secrets have `check --secrets` to themselves.
     let is_plain = |case: &&Value| case["secrets"].is_null() && case["processes"].is_null();

@@ -1,7 +1,7 @@
 //! The `cases` section.
 
 use super::Compiler;
-use crate::policy::cases::{Case, to_json, unusable};
+use crate::policy::cases::{Case, unusable};
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::digest::write_json;
 use crate::policy::schema::EXPECTATIONS;
@@ -87,7 +87,7 @@ impl Compiler<'_, '_> {
                 return None;
             }
         };
-        let serde_json::Value::Object(expect) = to_json(expect) else {
+        let serde_json::Value::Object(expect) = expect.to_json() else {
             return None;
         };
         Some(Case {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Compiler;
 use super::lists::HostList;
-use super::signatures::Requirements;
+use super::requirements::{Required, Requirements};
 use crate::authority::Port;
 use crate::host::HostPattern;
 use crate::policy::Hosts;
@@ -100,9 +100,11 @@ impl Compiler<'_, '_> {
             Some(list) => Methods::Listed(self.methods(list, &path.key("methods"))),
             None => Methods::Every,
         };
-        let signature = entry
-            .get("require")
-            .and_then(|list| self.required_signature(list, &path.key("require"), requirements));
+        let required = entry.get("require").map_or_else(Required::default, |list| {
+            self.required(list, &path.key("require"), requirements)
+        });
+        #[cfg(feature = "tokens")]
+        let scopes = self.scopes(entry, path, !required.tokens.is_empty());
         let mode = entry.get("mode");
         if let (Some(node), true) = (mode, entry.get("require").is_some_and(|list| list.items().is_empty())) {
             self.report
@@ -121,7 +123,13 @@ impl Compiler<'_, '_> {
             path: pattern,
             methods,
             hosts: set,
-            signature,
+            signature: required.signature,
+            #[cfg(feature = "tokens")]
+            tokens: required.tokens,
+            #[cfg(feature = "tokens")]
+            scope_text: scopes.join(" "),
+            #[cfg(feature = "tokens")]
+            scopes,
             mode: mode.and_then(Node::as_str).map(|mode| match mode {
                 "report" => Mode::Report,
                 _ => Mode::Enforce,

@@ -1,13 +1,13 @@
 //! The `signatures` sections.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Compiler;
 use super::keys::KeysOf;
 use super::lists::HostList;
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::measure;
-use crate::policy::shape::{listed, shortened};
+use crate::policy::shape::shortened;
 use crate::request::is_token_byte;
 use crate::secret::SecretReference;
 use crate::signature::grammar::is_word;
@@ -52,99 +52,7 @@ const fn header_roles(profile: Profile) -> &'static [(&'static str, Option<&'sta
     }
 }
 
-/// What routes can require, and what they do.
-pub(super) struct Requirements<'n> {
-    /// In the policy's order.
-    signatures: Vec<&'n str>,
-    /// Every entry of every route's `require`.
-    listed: HashSet<&'n str>,
-}
-
-impl<'n> Requirements<'n> {
-    pub(super) fn of(document: &'n Node) -> Self {
-        let sections = document.get("signatures").map_or(&[][..], Node::entries);
-        let routes = document.get("routes").map_or(&[][..], Node::items);
-        let lists = routes.iter().filter_map(|route| route.get("require"));
-        Self {
-            signatures: sections.iter().map(|entry| entry.key.as_str()).collect(),
-            listed: lists.flat_map(Node::items).filter_map(Node::as_str).collect(),
-        }
-    }
-
-    fn signature(&self, requirement: &str) -> Option<usize> {
-        let name = requirement.strip_prefix("signature:")?;
-        self.signatures.iter().position(|section| *section == name)
-    }
-}
-
 impl Compiler<'_, '_> {
-    /// The index of the signature that a route requires.
-    pub(super) fn required_signature(
-        &mut self,
-        list: &Node,
-        list_path: &Path<'_>,
-        requirements: &Requirements<'_>,
-    ) -> Option<usize> {
-        let mut found = Vec::new();
-        for (index, item) in list.items().iter().enumerate() {
-            let path = list_path.index(index);
-            match item.as_str().and_then(|text| requirements.signature(text)) {
-                Some(section) if found.contains(&section) => self.covered(item, &path, "an earlier entry of this list"),
-                Some(section) => found.push(section),
-                None => {
-                    let message = format!(
-                        "`{}` names a section that this policy does not have",
-                        shortened(&item.offending())
-                    );
-                    let fix = match requirements.signatures.as_slice() {
-                        [] => "add the section, or write `[]`: this version judges host, peer, origin and signature, no tokens".to_owned(),
-                        names => format!(
-                            "write {}",
-                            listed("or", names.iter().map(|name| format!("signature:{name}")).collect::<Vec<_>>().iter().map(String::as_str))
-                        ),
-                    };
-                    self.report
-                        .error(ErrorCode::ReferenceUnknown, &path, item.span.clone(), message)
-                        .fix(fix);
-                }
-            }
-        }
-        if found.len() > 1 {
-            self.report
-                .error(
-                    ErrorCode::ValueUnknown,
-                    list_path,
-                    list.span.clone(),
-                    "a route can require one signature".into(),
-                )
-                .fix("keep one of them".into());
-        }
-        found.first().copied()
-    }
-
-    /// A section that no route requires says nothing.
-    pub(super) fn unrequired_signatures(&mut self, document: &Node, requirements: &Requirements<'_>) {
-        let root = Path::ROOT;
-        let path = root.key("signatures");
-        for entry in document.get("signatures").map_or(&[][..], Node::entries) {
-            let requirement = format!("signature:{}", entry.key);
-            if !requirements.listed.contains(requirement.as_str()) {
-                let message = format!("no route requires `{}`", shortened(&requirement));
-                self.report
-                    .error(
-                        ErrorCode::EntryNeverMatches,
-                        &path.key(&entry.key),
-                        entry.node.span.clone(),
-                        message,
-                    )
-                    .fix(format!(
-                        "add it to the `require` of a route: `[\"{}\"]`",
-                        shortened(&requirement)
-                    ));
-            }
-        }
-    }
-
     pub(super) fn signatures(&mut self, section: &Node, path: &Path<'_>, allowed: &HostList) -> Vec<SignatureSection> {
         let mut secrets = HashMap::new();
         let mut sections = Vec::new();
@@ -242,7 +150,7 @@ impl Compiler<'_, '_> {
             .fix(fix.to_owned());
     }
 
-    fn measured(
+    pub(super) fn measured(
         &mut self,
         section: &Node,
         key: &str,
@@ -277,17 +185,15 @@ impl Compiler<'_, '_> {
         for (role, default) in roles {
             let node = table.and_then(|table| table.get(role));
             let written = node.and_then(Node::as_str).map(str::to_ascii_lowercase);
-            if let (Some(node), Some(name)) = (node, &written) {
-                // A name with `_` could not be told from the same with `-`; those that requests are judged by have their own meaning.
-                let is_name = name.bytes().all(|byte| is_token_byte(byte) && byte != b'_');
-                if !is_name || RESERVED_HEADERS.contains(&name.as_str()) || name.starts_with("sec-") {
-                    self.value_unknown(
-                        node,
-                        &path.key(role),
-                        "name for this header",
-                        "write a name such as `x-api-signature`",
-                    );
-                }
+            if let (Some(node), Some(name)) = (node, &written)
+                && !is_own_header(name)
+            {
+                self.value_unknown(
+                    node,
+                    &path.key(role),
+                    "name for this header",
+                    "write a name such as `x-api-signature`",
+                );
             }
             names.push((role, written.or_else(|| default.map(str::to_owned))));
         }
@@ -469,6 +375,13 @@ impl Compiler<'_, '_> {
         }
         types
     }
+}
+
+/// True for a header that may carry a credential. A name with `_` could not be told from the same with `-`; those that requests are judged by have
+/// their own meaning.
+pub(super) fn is_own_header(name: &str) -> bool {
+    let is_name = name.bytes().all(|byte| is_token_byte(byte) && byte != b'_');
+    is_name && !RESERVED_HEADERS.contains(&name) && !name.starts_with("sec-")
 }
 
 /// Headers that say something else already.

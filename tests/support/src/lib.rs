@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::{Guard, MemoryReplay, Policy, RequestDocument, Secrets, Timestamp};
+use hostbound::{Guard, MemoryReplay, Policy, RequestDocument, SecretReference, Secrets, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// One file.
@@ -88,6 +88,9 @@ impl Case {
         for (name, value) in &self.secrets {
             secrets.insert_named(policy.secrets(), name, value);
         }
+        for (name, text) in self.own_files() {
+            secrets.insert(SecretReference::File(name.to_owned()), text.as_bytes().to_vec());
+        }
         Guard::with_secrets(policy, &secrets).unwrap_or_else(|error| panic!("{}: {error}", self.id))
     }
 
@@ -98,6 +101,17 @@ impl Case {
         let is_own = |(name, value): &(&String, &String)| unused.insert_named(policy.secrets(), name, value);
         let own = self.secrets.iter().filter(is_own);
         own.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// The files that the case's policy names, with their texts.
+    pub fn own_files(&self) -> BTreeMap<&str, &str> {
+        let policy = self.policy();
+        let is_own = |name: &str| {
+            let mut references = policy.secrets();
+            references.any(|reference| *reference == SecretReference::File(name.to_owned()))
+        };
+        let own = self.secrets.iter().filter(|(name, _)| is_own(name));
+        own.map(|(name, text)| (name.as_str(), text.as_str())).collect()
     }
 
     /// The case's policy, compiled.
@@ -122,6 +136,7 @@ pub fn load() -> Vec<File> {
         "request",
         "route",
         "signature",
+        "token",
     ];
     names
         .into_iter()

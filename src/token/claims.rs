@@ -1,0 +1,211 @@
+//! What a token claims (RFC 7519 §4), held against a section of the policy.
+
+use super::section::TokenSection;
+use crate::request::Timestamp;
+use crate::tree::{Node, Value};
+use crate::verdict::{Detail, Failure, Reason};
+
+/// 9999-12-31T23:59:59Z.
+const MAX_DATE: i64 = 253_402_300_799;
+
+/// Claims that are strings wherever they occur.
+const STRINGS: [&str; 4] = ["sub", "jti", "client_id", "azp"];
+
+/// What the claims proved.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) subject: Option<String>,
+    pub(super) scopes: Vec<String>,
+}
+
+/// Judges the claims (contract §12, step 10).
+pub(super) fn judge<'a>(
+    payload: &Node,
+    section: &'a TokenSection,
+    now: Timestamp,
+    needed: &'a [String],
+    needed_text: &'a str,
+) -> Result<Claims, Failure<'a>> {
+    let rules = &section.rules;
+    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
+    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
+    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
+
+    let issuer = payload.get("iss").ok_or_else(|| missing("`iss` is missing"))?;
+    let issuer = issuer.as_str().ok_or_else(|| malformed("`iss` is no string"))?;
+    if issuer != section.issuer {
+        return Err(fail(Reason::IssuerMismatch, "`iss` is another issuer", &rules.issuer));
+    }
+    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing"))?;
+    let audience = strings(audience).filter(|audience| !audience.is_empty());
+    let audience = audience.ok_or_else(|| malformed("`aud` is neither a string nor a list of strings"))?;
+    if !audience
+        .iter()
+        .any(|one| section.audience.iter().any(|listed| listed == one))
+    {
+        return Err(fail(
+            Reason::AudienceMismatch,
+            "`aud` is another audience",
+            &rules.audience,
+        ));
+    }
+
+    let date = |name: &str| {
+        payload
+            .get(name)
+            .map(|node| date(node).ok_or_else(|| malformed("a time is no integer of Unix seconds")))
+    };
+    let latest = now.0.saturating_add(section.clock_tolerance);
+    let expires = date("exp").ok_or_else(|| missing("`exp` is missing"))??;
+    if now.0 >= expires.saturating_add(section.clock_tolerance) {
+        return Err(fail(
+            Reason::TokenExpired,
+            "the token has expired",
+            &rules.clock_tolerance,
+        ));
+    }
+    let early = || {
+        fail(
+            Reason::TokenNotYetValid,
+            "the token is not valid yet",
+            rules.clock_tolerance.as_str(),
+        )
+    };
+    if let Some(not_before) = date("nbf").transpose()?
+        && not_before > latest
+    {
+        return Err(early());
+    }
+    let issued = date("iat").transpose()?;
+    let needs_issued = section.max_lifetime.is_some() || section.max_age.is_some();
+    if issued.is_none() && needs_issued {
+        return Err(missing("`iat` is missing"));
+    }
+    if let Some(issued) = issued {
+        if issued > latest {
+            return Err(early());
+        }
+        if let Some(most) = section.max_lifetime {
+            if expires <= issued {
+                return Err(malformed("the token expires before it was issued"));
+            }
+            if expires.saturating_sub(issued) > most {
+                return Err(fail(
+                    Reason::TokenLifetimeTooLong,
+                    "the token lives too long",
+                    &rules.max_lifetime,
+                ));
+            }
+        }
+        if section.max_age.is_some_and(|most| now.0.saturating_sub(issued) > most) {
+            return Err(fail(
+                Reason::TokenTooOld,
+                "the token was issued too long ago",
+                &rules.max_age,
+            ));
+        }
+    }
+
+    for name in &section.required_claims {
+        if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
+            return Err(fail(
+                Reason::ClaimMissing,
+                "a required claim is missing",
+                &rules.required_claims,
+            ));
+        }
+    }
+    if STRINGS
+        .iter()
+        .any(|name| payload.get(name).is_some_and(|node| node.as_str().is_none()))
+    {
+        return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
+    }
+    for (name, values) in &section.expect {
+        let by = |reason, what| fail(reason, what, rules.expect.as_str());
+        let node = payload
+            .get(name)
+            .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
+        let text = node
+            .as_str()
+            .ok_or_else(|| by(Reason::ClaimMalformed, "an expected claim is no string"))?;
+        if !values.iter().any(|value| value == text) {
+            return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
+        }
+    }
+    if payload.get("cnf").is_some() {
+        let what = "the token is bound to its holder by `cnf`, which is not checked";
+        return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
+    }
+    let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
+    if !needed.iter().all(|scope| scopes.contains(scope)) {
+        let failure = Failure::new(
+            Reason::ScopeInsufficient,
+            Detail::text("the token lacks a scope of the route"),
+        );
+        return Err(failure.by("routes").needing(needed_text));
+    }
+    Ok(Claims {
+        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
+        scopes,
+    })
+}
+
+/// NumericDate (RFC 7519 §2), in whole seconds.
+fn date(node: &Node) -> Option<u64> {
+    let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds))?;
+    u64::try_from(seconds).ok()
+}
+
+/// A string, or a list of strings.
+fn strings(node: &Node) -> Option<Vec<&str>> {
+    match &node.value {
+        Value::String(text) => Some(vec![text]),
+        Value::List(items) => items.iter().map(Node::as_str).collect(),
+        _ => None,
+    }
+}
+
+/// The scopes of `scope` or `scp`, in order, each once; none if either is malformed, or they differ.
+fn scopes(payload: &Node) -> Option<Vec<String>> {
+    let scope = match payload.get("scope") {
+        None => None,
+        Some(node) => Some(names(node.as_str()?)?),
+    };
+    let scp = match payload.get("scp") {
+        None => None,
+        Some(node) => Some(match &node.value {
+            Value::String(text) => names(text)?,
+            Value::List(items) => items.iter().map(|item| item.as_str()).collect::<Option<Vec<_>>>()?,
+            _ => return None,
+        }),
+    };
+    if let (Some(scope), Some(scp)) = (&scope, &scp) {
+        let is_within = |one: &[&str], other: &[&str]| one.iter().all(|name| other.contains(name));
+        if !is_within(scope, scp) || !is_within(scp, scope) {
+            return None;
+        }
+    }
+    let mut scopes: Vec<String> = Vec::new();
+    for name in scope.or(scp).unwrap_or_default() {
+        if !scopes.iter().any(|other| other == name) {
+            scopes.push(name.to_owned());
+        }
+    }
+    Some(scopes)
+}
+
+/// Names between single spaces.
+fn names(text: &str) -> Option<Vec<&str>> {
+    text.split(' ')
+        .map(|name| Some(name).filter(|name| is_scope(name)))
+        .collect()
+}
+
+/// RFC 6749 §3.3.
+pub(crate) fn is_scope(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
