@@ -61,7 +61,9 @@ function withHeader(request, wanted, change) {
 
 function withLongerBody(request) {
   const body = Buffer.concat([Buffer.from(request.body.base64, 'base64'), Buffer.from('1')])
-  return { ...request, body: { base64: body.toString('base64') } }
+  // As an attacker would: a length that is not the body's is refused before anything is verified.
+  const headers = request.headers.map(([name, value]) => [name, name.toLowerCase() === 'content-length' ? `${body.length}` : value])
+  return { ...request, headers, body: { base64: body.toString('base64') } }
 }
 
 /** Runs a program to its end, with these lines of JSON as its input. */
