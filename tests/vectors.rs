@@ -160,3 +160,47 @@ fn judge(file: &vectors::File, case: &Case) -> Value {
     let verdict = guard.decide(&case.document(), &mut replay);
     serde_json::from_str(&verdict.to_json()).unwrap()
 }
+
+/// A refused token is answered with the challenge of RFC 6750 §3; whoever lacks a scope is told which the route needs.
+#[test]
+fn refused_tokens_are_challenged() {
+    let file = vectors::load().into_iter().find(|file| file.name == "token").unwrap();
+    let mut scopes = 0_usize;
+    for case in &file.cases {
+        let (guard, mut replay) = file.stage(case);
+        let document = case.document();
+        let headers = document.headers();
+        let request = document.request(&headers);
+        let verdict = guard.judge(&request, document.now(), document.body(), &mut replay);
+        let challenge = verdict.challenge();
+        match (
+            verdict.denied().map(|failure| failure.reason()),
+            case.want["check"].as_str(),
+        ) {
+            (Some(Reason::TokenMissing), _) => assert_eq!(challenge.as_deref(), Some("Bearer"), "{}", case.id),
+            (Some(Reason::ScopeInsufficient), _) => {
+                let challenge = challenge.unwrap();
+                let scope = challenge.strip_prefix("Bearer error=\"insufficient_scope\", scope=\"");
+                let scope = scope.and_then(|rest| rest.strip_suffix('"')).unwrap();
+                let routes = case.policy["routes"].as_array().unwrap();
+                let is_of_route = |route: &Value| {
+                    let listed = route["scopes"].as_array().into_iter().flatten();
+                    listed.filter_map(Value::as_str).eq(scope.split(' '))
+                };
+                assert!(routes.iter().any(is_of_route), "{}: {scope}", case.id);
+                scopes += 1;
+            }
+            (Some(_), Some("token" | "claims")) => {
+                assert_eq!(
+                    challenge.as_deref(),
+                    Some("Bearer error=\"invalid_token\""),
+                    "{}",
+                    case.id
+                );
+            }
+            (None, _) => assert_eq!(challenge, None, "{}", case.id),
+            _ => {}
+        }
+    }
+    assert!(scopes > 10);
+}

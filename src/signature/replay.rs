@@ -238,8 +238,8 @@ impl fmt::Debug for MemoryReplay {
 ///
 /// The server's clock alone says when an entry ends, and whether a claim comes too late to be known: clocks of callers that differ do no harm.
 ///
-/// KEYS: the claim's name, a member of the third, the share's key, `hostbound:1:claims`. ARGV: when the entry ends in Unix seconds, the share's limit, the caller's Unix seconds.
-/// Result: `{1 made | 0 present | -1 full, epoch}`.
+/// KEYS: the claim's name (a member of the third key), the share's key, `hostbound:1:claims`. ARGV: when the entry ends in Unix seconds, the share's limit,
+/// the caller's Unix seconds. Result: `{1 made | 0 present | -1 full, epoch}`.
 pub const REDIS_CLAIM: &str = include_str!("claim.lua");
 
 /// Writes the epoch, never an earlier one. KEYS: `hostbound:1:claims`. ARGV: the caller's Unix seconds. Result: the epoch.

@@ -44,6 +44,12 @@ test('every policy vector is read as wanted', async () => {
   }
 })
 
+test('a policy that asks for tokens is refused: this package does not judge them', async () => {
+  for (const { id, toml } of readJson('tests/vectors/policy_token.json').cases) {
+    await assert.rejects(Policy.fromToml(toml), (error) => error instanceof PolicyError, id)
+  }
+})
+
 /** The mistakes that show when the policy meets its secrets. */
 function mistakesOfSecrets(policy, secrets) {
   if (secrets === undefined) return undefined

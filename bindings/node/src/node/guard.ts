@@ -161,7 +161,7 @@ export class NodeGuard {
 
   /**
    * Reads policy and secrets again, as after a rotation of keys: from where they came, or as given. Requests are judged by what was
-   * read once it is read; nonces that were used stay used.
+   * read once it is read; nonces that were used stay used, as {@link Guard.reload} says.
    *
    * @throws what {@link hostbound} throws; then nothing has changed.
    */

@@ -60,9 +60,11 @@ export function isGone(carrier: Readable): boolean {
  *
  * INVARIANT: at most `limit` bytes and one chunk are kept.
  */
-export function hold(stream: Readable, { limit, timeout, take: makeRoom }: Bounds): Promise<Held> {
+export async function hold(stream: Readable, { limit, timeout, take: makeRoom }: Bounds): Promise<Held> {
+  // What came before the guard was asked, as behind other middleware, is in the stream's buffer already, and stays there.
+  const early = bufferedIn(stream)
   const chunks: Uint8Array[] = []
-  let length = 0
+  let length = early.length
   return new Promise((resolve) => {
     const settle = (held: Held): void => {
       clearTimeout(timer)
@@ -122,9 +124,6 @@ export function hold(stream: Readable, { limit, timeout, take: makeRoom }: Bound
       return true
     }
 
-    // What came before the guard was asked, as behind other middleware, is in the stream's buffer already, and stays there.
-    const early = bufferedIn(stream)
-    length = early.length
     if (length > limit) {
       settle({ kind: 'too-large', body: early })
       return
