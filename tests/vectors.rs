@@ -204,3 +204,14 @@ fn refused_tokens_are_challenged() {
     }
     assert!(scopes > 10);
 }
+
+/// `signature.json` is what its generator writes, which knows the contract and not the engine.
+#[test]
+fn generated_vectors_are_current() {
+    let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/generate/signature.py");
+    let ran = std::process::Command::new("python3")
+        .args([generator.as_os_str(), "--check".as_ref()])
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
