@@ -31,8 +31,14 @@ export async function guardedProxies(services, { policyFor, secrets, ...options 
   }
   // The log has no more than ten denials a second: a hook has them all.
   const onDeny = ({ reason, status }) => counts.denied.push(`${status} ${reason}`)
-  const guard = await hostbound({ policy: await policyFor(proxies), secrets, log: false, onDeny, ...options })
-  for (const { server } of Object.values(proxies)) guard.protect(server)
+  try {
+    const guard = await hostbound({ policy: await policyFor(proxies), secrets, log: false, onDeny, ...options })
+    for (const { server } of Object.values(proxies)) guard.protect(server)
+  } catch (error) {
+    // Or the test that fails for it would never end.
+    for (const { server } of Object.values(proxies)) server.close()
+    throw error
+  }
   await nextSecond()
   return { proxies, counts }
 }
