@@ -2,6 +2,7 @@
 //!
 //! Holds no rule: the engine decides, this reads and prints. Data goes to standard output, words to standard error.
 
+mod answers;
 mod args;
 mod clock;
 mod color;
