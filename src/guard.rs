@@ -115,7 +115,7 @@ impl Guard {
     /// Judges the head of a request. Takes time linear in its size, and allocates nothing unless a signature is read, or routes meet a path that is
     /// percent-encoded or not in plain lower case: then the path's other forms are made.
     ///
-    /// `now` is the time at which signatures are judged. Without it a request that needs one is malformed.
+    /// `now` is the time at which signatures and tokens are judged. Without it a request that needs one is malformed.
     #[must_use]
     pub fn inspect<'a>(&'a self, request: &Request<'a>, now: Option<Timestamp>) -> Inspection<'a> {
         let mut trial = Trial::new(self, request, now);

@@ -118,6 +118,13 @@ impl WasmPolicy {
         self.policy.signatures().map(str::to_owned).collect()
     }
 
+    /// The names of the `tokens` sections.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        self.policy.tokens().map(str::to_owned).collect()
+    }
+
     /// The largest `max_body` of the signatures, in bytes; 0 if there are none.
     #[wasm_bindgen(getter, js_name = maxBody)]
     #[must_use]

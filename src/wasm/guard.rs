@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "tokens")]
+use js_sys::JSON;
 use js_sys::JsString;
 use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -23,7 +25,7 @@ pub struct WasmGuard {
     claim_rules: Vec<(ClaimRule, ClaimRule)>,
     buffer: Vec<u8>,
     stage: Stage,
-    /// What is to be told of the request in the buffer, if that is costly to find out again.
+    /// What is to be told of the request in the buffer, if it costs more to find that out again than to keep it.
     kept: Option<Kept>,
 }
 
@@ -134,7 +136,11 @@ impl WasmGuard {
             length,
             ..Stage::default()
         });
-        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+        let Ok(inspection) = judge(&self.guard, &self.buffer, self.stage) else {
+            return u32::MAX;
+        };
+        self.kept = kept(&self.guard, &inspection, 0);
+        inspection.code()
     }
 
     /// Judges the whole request: the head, behind it `body` bytes of body, and its nonce by the store in memory. The integer form of the verdict.
@@ -154,7 +160,7 @@ impl WasmGuard {
             }
             Ok(inspection) => inspection,
         };
-        self.kept = kept(&inspection, body);
+        self.kept = kept(&self.guard, &inspection, body);
         inspection.code()
     }
 
@@ -170,7 +176,7 @@ impl WasmGuard {
         });
         let inspection = judge(&self.guard, &self.buffer, self.stage).map_err(unreadable)?;
         let Inspection::NeedsNonce(needs) = inspection else {
-            self.kept = kept(&inspection, body);
+            self.kept = kept(&self.guard, &inspection, body);
             return Ok(JsValue::UNDEFINED);
         };
         let claim = needs.claim();
@@ -200,7 +206,7 @@ impl WasmGuard {
         let Ok(inspection) = judge(&self.guard, &self.buffer, self.stage) else {
             return u32::MAX;
         };
-        self.kept = kept(&inspection, body);
+        self.kept = kept(&self.guard, &inspection, body);
         inspection.code()
     }
 
@@ -220,7 +226,17 @@ impl WasmGuard {
     /// # Errors
     /// `HOSTBOUND_REQUEST` if the buffer holds no packed request, or one whose body or nonce was not judged.
     pub fn verdict(&self, id: Option<String>) -> Result<JsValue, JsValue> {
-        Ok(object(&self.document(id)?))
+        let document = self.document(id)?;
+        // Claims have numbers and keys, such as `__proto__`, that only JSON's own reader makes into what JS expects.
+        #[cfg(feature = "tokens")]
+        if document
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.token.is_some())
+        {
+            return JSON::parse(&document.to_json());
+        }
+        Ok(object(&document))
     }
 
     /// The full verdict on the request in the buffer, as JSON.
@@ -340,9 +356,11 @@ fn client_header(verdict: &Verdict<'_>) -> Option<String> {
     }
 }
 
-fn kept(inspection: &Inspection<'_>, body: usize) -> Option<Kept> {
+/// To verify a token takes many times as long as all else.
+fn kept(guard: &Guard, inspection: &Inspection<'_>, body: usize) -> Option<Kept> {
+    let is_costly = body > KEPT_FROM || guard.policy().tokens().next().is_some();
     match inspection {
-        Inspection::Decided(verdict) if body > KEPT_FROM => Some(Kept::of(verdict)),
+        Inspection::Decided(verdict) if is_costly => Some(Kept::of(verdict)),
         _ => None,
     }
 }
