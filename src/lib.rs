@@ -8,6 +8,7 @@
 //! # Feature flags
 //!
 //! - `toml` (default): policies in TOML. JSON is always there.
+//! - `tokens` (default): judging bearer tokens. Without it a policy that asks for them is refused.
 //! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML, a module of its own. `web`: what of it needs a browser. Turned on by the JS build alone.
 //! - `egress`: judging outbound requests ([`Guard::judge_egress`]). The section of the policy is read without it too.
 

@@ -154,6 +154,15 @@ impl Policy {
         self.signatures.iter().map(|section| section.name.as_str())
     }
 
+    /// The names of the `tokens` sections, in the policy's order. None without feature `tokens`, which refuses a policy that has them.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        #[cfg(feature = "tokens")]
+        let sections = self.tokens.iter().map(|section| section.name.as_str());
+        #[cfg(not(feature = "tokens"))]
+        let sections = std::iter::empty();
+        sections
+    }
+
     /// True if a section asks for a replay store that all processes share (`replay = "shared"`). A face must then refuse to start on one in memory.
     #[must_use]
     pub fn needs_shared_replay(&self) -> bool {

@@ -78,12 +78,10 @@ impl Guard {
         for check in Check::ALL {
             let is_credential = check.is_of_route();
             // With what was found of the request when it was judged.
-            let mut run = |trial: &mut Trial<'a>| {
-                #[cfg(feature = "tokens")]
-                return trial.run(check, answers.tokens());
-                #[cfg(not(feature = "tokens"))]
-                return trial.run(check, &mut ());
-            };
+            #[cfg(feature = "tokens")]
+            let mut run = |trial: &mut Trial<'a>| trial.run(check, answers.tokens());
+            #[cfg(not(feature = "tokens"))]
+            let run = |trial: &mut Trial<'a>| trial.run(check, &mut ());
             let outcome = if check != Check::Request && trial.head.is_none() {
                 Ok(Pass::Skipped("not judged: there is no request to judge"))
             } else if is_credential && has_failed {

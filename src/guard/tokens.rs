@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{Guard, Inspection, Pass, Trial};
 use crate::policy::Policy;
 use crate::request::Timestamp;
+use crate::route::Route;
 use crate::token::{
     self, AnswerError, Evidence, JwsAlgorithm, KeySet, KeysKept, TokenAnswer, TokenContext, TokenSection, TokenSource,
     TokenStep, TokenStore, VerificationKey,
@@ -66,9 +67,16 @@ pub(super) enum Need {
 
 impl<'a> Trial<'a> {
     pub(super) fn token(&mut self, store: &mut TokenStore) -> Result<Pass, Failure<'a>> {
-        let Some(context) = self.token_context()? else {
-            return Ok(Pass::Skipped("no token is asked for"));
-        };
+        match self.asked_route() {
+            None => Ok(Pass::Skipped("no token is asked for")),
+            Some(route) => self.token_for(route, store),
+        }
+    }
+
+    // Not inlined: requests that need no token would pay for it.
+    #[inline(never)]
+    fn token_for(&mut self, route: &'a Route, store: &mut TokenStore) -> Result<Pass, Failure<'a>> {
+        let context = self.token_context(route)?;
         match token::judge(&context, store) {
             TokenStep::Proved(identity) => {
                 // In report mode nothing is proved.
@@ -89,20 +97,19 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// What the route wants the token held against; a preflight carries no credentials.
-    fn token_context(&self) -> Result<Option<TokenContext<'a>>, Failure<'a>> {
+    /// The route, if it asks for a token; a preflight carries no credentials.
+    fn asked_route(&self) -> Option<&'a Route> {
+        self.route
+            .filter(|route| !route.tokens.is_empty() && !self.identity.preflight)
+    }
+
+    fn token_context(&self, route: &'a Route) -> Result<TokenContext<'a>, Failure<'a>> {
         let guard: &'a Guard = self.guard;
-        let asked = self
-            .route
-            .filter(|route| !route.tokens.is_empty() && !self.identity.preflight);
-        let Some(route) = asked else {
-            return Ok(None);
-        };
         let Some(now) = self.now else {
             let detail = Detail::text("a token is to be judged, and no time was given");
             return Err(Failure::new(Reason::RequestMalformed, detail));
         };
-        Ok(Some(TokenContext {
+        Ok(TokenContext {
             sections: &guard.policy.tokens,
             keys: &guard.token_keys.sets,
             asked: &route.tokens,
@@ -110,7 +117,7 @@ impl<'a> Trial<'a> {
             now,
             scopes: &route.scopes,
             scope_text: &route.scope_text,
-        }))
+        })
     }
 
     pub(super) fn claims(&mut self) -> Result<Pass, Failure<'a>> {
@@ -122,7 +129,7 @@ impl<'a> Trial<'a> {
 
     /// The token that is judged.
     fn token_text(&self) -> &'a [u8] {
-        let context = self.token_context().ok().flatten();
+        let context = self.asked_route().and_then(|route| self.token_context(route).ok());
         context.as_ref().and_then(token::token_of).unwrap_or_default()
     }
 
@@ -335,13 +342,16 @@ impl<'a> NeedsVerification<'a> {
         self.trial.advance(Check::Token, store)
     }
 
-    /// Leaves the judgement to [`Guard::inspect_again_in`].
-    #[cfg_attr(
-        not(feature = "wasm"),
-        expect(dead_code, reason = "only a face that cannot hold this needs it")
-    )]
-    pub(crate) fn suspend(self, store: &mut TokenStore) {
-        store.give_evidence(self.evidence);
+    /// Leaves the judgement to [`Guard::inspect_again_in`]: this is empty then.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn suspend(&mut self, store: &mut TokenStore) {
+        store.give_evidence(self.evidence.take());
+    }
+
+    /// The set that has the key, and its place in there.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn place_of_key(&self) -> Option<(Arc<KeySet>, usize)> {
+        self.evidence.as_ref().map(Evidence::place_of_key)
     }
 }
 

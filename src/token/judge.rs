@@ -75,6 +75,11 @@ impl Evidence {
         self.keys.keys().get(self.key)
     }
 
+    #[cfg(feature = "wasm")]
+    pub(crate) fn place_of_key(&self) -> (Arc<KeySet>, usize) {
+        (Arc::clone(&self.keys), self.key)
+    }
+
     pub(crate) fn signature(&self) -> &[u8] {
         &self.signature
     }

@@ -42,6 +42,8 @@ pub struct TokenStore {
     fetched: Vec<Fetched>,
     cache: Cache,
     pub(super) memo: Memo,
+    /// What a server said of the token that is judged next.
+    next: Option<Option<Node>>,
     is_caching: bool,
     verifies_outside: bool,
 }
@@ -124,7 +126,10 @@ impl TokenStore {
 
     /// Forgets what was found of the request before.
     pub(crate) fn begin(&mut self) {
-        self.memo = Memo::default();
+        self.memo = Memo {
+            introspected: self.next.take(),
+            ..Memo::default()
+        };
     }
 
     /// The token whose signature is to be verified, if there is one.
@@ -149,6 +154,14 @@ impl TokenStore {
             Err(error) => (None, Err(error)),
         };
         self.memo.introspected = Some(claims);
+        result
+    }
+
+    /// The same of the token that is judged next.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn introspected_next(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
+        let result = self.introspected(answer);
+        self.next = self.memo.introspected.take();
         result
     }
 

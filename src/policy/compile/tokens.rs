@@ -379,7 +379,7 @@ impl Compiler<'_, '_> {
         let mut pins: Vec<String> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let text = item.as_str().unwrap_or_default();
-            let path = if is_list { path.index(index) } else { path.clone() };
+            let path = if is_list { path.index(index) } else { *path };
             if !is_thumbprint(text) {
                 self.value_unknown(
                     item,
