@@ -59,3 +59,24 @@ fn sequence(content: &[u8]) -> Vec<u8> {
     der.extend(content);
     der
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_has_its_length_before_it() {
+        for (length, want) in [
+            (0, &[0x30, 0][..]),
+            (1, &[0x30, 1]),
+            (127, &[0x30, 127]),
+            (128, &[0x30, 0x81, 128]),
+            (255, &[0x30, 0x81, 255]),
+            (256, &[0x30, 0x82, 1, 0]),
+            (65_536, &[0x30, 0x83, 1, 0, 0]),
+        ] {
+            let content = vec![7; length];
+            assert_eq!(sequence(&content), [want, &content].concat(), "{length}");
+        }
+    }
+}

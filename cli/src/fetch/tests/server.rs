@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PublicKeyData, SigningKey};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SigningKey};
 use ring::digest::{SHA256, digest};
 use tokio_rustls::rustls::crypto::ring as provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -85,7 +85,7 @@ impl Issued {
 }
 
 /// By rcgen's own encoding of the key, not by the code under test.
-fn pin(key: &(impl SigningKey + PublicKeyData)) -> String {
+fn pin(key: &impl SigningKey) -> String {
     use base64::Engine;
     let digest = digest(&SHA256, &key.subject_public_key_info());
     format!("sha256/{}", base64::engine::general_purpose::STANDARD.encode(digest))
