@@ -47,7 +47,7 @@ export interface Answer {
  * - `answer_malformed`: it is not HTTP;
  * - `answer_too_large`: its head or its body;
  * - `answer_truncated`: the connection ended before the body did;
- * - `answer_encoded`: it has a `content-encoding`;
+ * - `answer_encoded`: it has a `content-encoding`, or a `transfer-encoding` other than `chunked`;
  * - `request_invalid`: it cannot be asked, as with a header that is none, or with a file that the policy names and nobody can read.
  */
 export type FetchReason =
@@ -83,6 +83,7 @@ export class Fetcher {
   readonly #dispatcher: Dispatcher
   readonly #onFailure: OnFailure
   readonly #time: number
+  #closed: Promise<void> | undefined
 
   private constructor(egress: Egress, onFailure: OnFailure, time: number) {
     this.#egress = egress
@@ -109,7 +110,7 @@ export class Fetcher {
     return new this(await hostboundEgress({ ...options, timeout: time }), onFailure, time)
   }
 
-  /** The answer to a request; undefined, and `onFailure` is told, if there is none. It rejects never. */
+  /** The answer to a request; undefined, and `onFailure` is told, if there is none. It never rejects. */
   async fetch(outgoing: Outgoing): Promise<Answer | undefined> {
     const exchange = new Exchange(this.#time)
     try {
@@ -124,8 +125,8 @@ export class Fetcher {
   }
 
   /** Ends the connections; questions that were asked are still answered. */
-  async close(): Promise<void> {
-    await this.#dispatcher.close()
+  close(): Promise<void> {
+    return (this.#closed ??= this.#dispatcher.close())
   }
 
   async #answer({ url, method, headers, body }: Outgoing, exchange: Exchange): Promise<Answer> {
@@ -144,8 +145,10 @@ export class Fetcher {
       signal: exchange.signal,
     })
     exchange.hasHead = true
-    const { 'content-encoding': encoding = 'identity', 'content-length': length, 'content-type': type } = response.headers
+    const { 'content-length': length, 'content-type': type } = response.headers
+    const { 'content-encoding': encoding = 'identity', 'transfer-encoding': framing = 'chunked' } = response.headers
     if (encoding !== 'identity') throw new Refusal('answer_encoded', 'the answer has a `content-encoding`, and none was asked for')
+    if (String(framing).toLowerCase() !== 'chunked') throw new Refusal('answer_encoded', 'the answer has another `transfer-encoding` than `chunked`')
     // Not a byte of what says that it is too long; of what does not, undici counts.
     if (Number(length) > MAX_BODY) throw new Refusal('answer_too_large', TOO_LONG)
     return {
@@ -170,6 +173,7 @@ async function egressModule(): Promise<typeof import('../egress.js')> {
   try {
     await import('undici')
   } catch (cause) {
+    if (codeOf(cause) !== 'ERR_MODULE_NOT_FOUND') throw cause
     const message = 'the policy has keys at a URL or introspection, which need undici: `npm install undici`'
     throw new HostboundError('HOSTBOUND_OPTION', message, { cause })
   }
@@ -224,13 +228,14 @@ class Refusal extends Error {
 
 const TOO_LONG = `the body has more than ${MAX_BODY} bytes`
 
-/** Codes of undici and its parser. Of their messages nothing is told: what a stranger sent may be in them. */
+const LENGTH_MISMATCH = 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+
+/** Codes of undici. Of messages nothing is told: what a stranger sent may be in them. */
 const CODES = new Map<string, readonly [FetchReason, detail: string]>([
   ['UND_ERR_CONNECT_TIMEOUT', ['timed_out', 'no connection in time']],
   ['UND_ERR_RES_EXCEEDED_MAX_SIZE', ['answer_too_large', TOO_LONG]],
   ['UND_ERR_HEADERS_OVERFLOW', ['answer_too_large', `the head has more than ${MAX_HEAD} bytes`]],
-  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', ['answer_truncated', 'the body is not as long as was said']],
-  ['HPE_INVALID_EOF_STATE', ['answer_truncated', 'the connection ended within the answer']],
+  [LENGTH_MISMATCH, ['answer_truncated', 'the body is not as long as was said']],
   ['UND_ERR_INVALID_ARG', ['request_invalid', 'a header or the body cannot be sent']],
   ['UND_ERR_NOT_SUPPORTED', ['request_invalid', 'a header cannot be sent']],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', ['request_invalid', 'the body is not as long as its header says']],
@@ -240,21 +245,26 @@ function failureOf(error: unknown, { hasHead }: Exchange): Omit<FetchFailure, 'o
   if (error instanceof Refusal) return { reason: error.reason, rule: error.rule, detail: error.message }
   if (error instanceof EgressError) {
     const { reason, verdict, message, cause } = error
+    if (codeOf(cause) === 'UND_ERR_CONNECT_TIMEOUT') return { reason: 'timed_out', rule: null, detail: 'no address in time' }
     // What failed in TLS is in the message; in a look-up, in the cause.
     const detail = verdict.detail === null ? message : cause === undefined ? verdict.detail : `${verdict.detail} (${codeOf(cause)})`
     return { reason, rule: verdict.rule, detail }
   }
   if (error instanceof HostboundError) return { reason: 'request_invalid', rule: null, detail: error.message }
   const code = codeOf(error)
+  // Undici's errors of its parser have no code; a head with two lengths is one of another length to it.
+  const isMalformed = error instanceof Error && error.name === 'HTTPParserError' && !/\bEOF\b/.test(error.message)
+  if (isMalformed || (code === LENGTH_MISMATCH && !hasHead)) {
+    return { reason: 'answer_malformed', rule: null, detail: 'the answer is not HTTP/1.1' }
+  }
   const [reason, detail] = CODES.get(code) ?? []
   if (reason !== undefined && detail !== undefined) return { reason, rule: null, detail }
-  if (code.startsWith('HPE_')) return { reason: 'answer_malformed', rule: null, detail: `the answer is not HTTP/1.1 (${code})` }
   if (hasHead) return { reason: 'answer_truncated', rule: null, detail: `the connection ended within the body (${code})` }
   return { reason: 'connection_failed', rule: null, detail: `no answer (${code})` }
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'no code'
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no code'
 }
 
 /** As undici takes them: names and values in turn. */
