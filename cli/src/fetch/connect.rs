@@ -19,7 +19,7 @@ pub(super) fn system_look_up(host: &str) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// The addresses of a host, each once. A literal is its own address.
+/// The addresses of a host. A literal is its own address.
 pub(super) async fn look_up(look_up: &LookUp, host: &str) -> Result<Vec<IpAddr>, FetchError> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
@@ -28,13 +28,7 @@ pub(super) async fn look_up(look_up: &LookUp, host: &str) -> Result<Vec<IpAddr>,
     let host = host.to_owned();
     let found = spawn_blocking(move || look_up(&host)).await;
     let found = found.unwrap_or_else(|error| Err(io::Error::other(error)));
-    let mut addresses = Vec::new();
-    for address in found.map_err(FetchError::Resolve)? {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    Ok(addresses)
+    found.map_err(FetchError::Resolve)
 }
 
 /// Connects to the first address that answers. Each gets an equal share of what time is left.

@@ -1,5 +1,8 @@
 //! Whose certificates and keys count.
 
+use tokio_rustls::rustls::ALL_VERSIONS;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+
 use super::*;
 
 const UNKNOWN: &str = "the issuer of its certificate is not known";
@@ -26,6 +29,24 @@ fn must_be_for_the_name_and_the_time() {
         (Ca::new("unknown").issue(&[NAME]), UNKNOWN),
     ] {
         assert_eq!(tls_failure(with_rules(&ca, &issued, "")), want);
+    }
+}
+
+#[test]
+fn versions_1_2_and_1_3_count_and_no_other_protocol() {
+    let ca = Ca::new("root");
+    for (version, protocols, want) in [
+        (&TLS12, &[][..], Ok(200)),
+        (&TLS13, &[&b"h2"[..], b"http/1.1"], Ok(200)),
+        (&TLS13, &[b"h2"], Err("it refused the handshake")),
+    ] {
+        let mut config = ca.issue(&[NAME]).config(None, &[version]);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let server = Server::start_by(config, |stream, _| whole(stream, HONEST));
+        match Setup::new(&ca, server.port()).get() {
+            Ok(answer) => assert_eq!(Ok(answer.status), want),
+            failed => assert_eq!(Err(tls_failure(failed)), want),
+        }
     }
 }
 
@@ -84,7 +105,9 @@ fn nothing_is_sent_to_another_key() {
 #[test]
 fn a_client_shows_its_own_where_the_policy_names_one() {
     let (ca, clients) = (Ca::new("root"), Ca::new("clients"));
-    let server = Server::start_for(&ca.issue(&[NAME]), Some(&clients), |stream, _| whole(stream, HONEST));
+    let server = Server::start_by(ca.issue(&[NAME]).config(Some(&clients), ALL_VERSIONS), |stream, _| {
+        whole(stream, HONEST)
+    });
     let origin = format!("https://{NAME}:{}", server.port());
     let files = [("ca.pem", ca.pem()), ("client.pem", clients.issue(&["client"]).pem)];
     let rules = "addresses = [\"127.0.0.0/8\"]\nca = { file = \"ca.pem\" }";

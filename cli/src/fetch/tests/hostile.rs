@@ -41,7 +41,7 @@ fn a_look_up_that_hangs_ends_at_the_limit() {
     let (release, hanging) = mpsc::channel::<()>();
     let hanging = Mutex::new(hanging);
     setup.fetcher.look_up = Arc::new(move |_| {
-        let _ = hanging.lock().unwrap().recv();
+        let _ = hanging.lock().unwrap().recv_timeout(SHORT * 10);
         Ok(vec![LOOPBACK])
     });
     assert_timeout(&setup);

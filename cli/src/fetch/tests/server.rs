@@ -12,7 +12,9 @@ use ring::digest::{SHA256, digest};
 use tokio_rustls::rustls::crypto::ring as provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::rustls::{
+    ALL_VERSIONS, RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
 
 /// A certificate authority.
 pub(super) struct Ca(CertifiedIssuer<'static, KeyPair>);
@@ -77,6 +79,25 @@ impl Issued {
         pin(&self.key)
     }
 
+    /// For a server; with an authority, its clients need a certificate.
+    pub(super) fn config(&self, clients: Option<&Ca>, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+        let provider = Arc::new(provider::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(ca) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(ca.der()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
+        builder.with_single_cert(self.chain.clone(), key).unwrap()
+    }
+
     /// The same, presenting another certificate too.
     pub(super) fn presenting(mut self, ca: &Ca) -> Self {
         self.chain.push(ca.der());
@@ -105,30 +126,14 @@ impl Server {
         issued: &Issued,
         answer: impl Fn(&mut Stream, Vec<u8>) -> io::Result<()> + Send + 'static,
     ) -> Self {
-        Self::start_for(issued, None, answer)
+        Self::start_by(issued.config(None, ALL_VERSIONS), answer)
     }
 
-    /// The same; with an authority, clients need one of its certificates.
-    pub(super) fn start_for(
-        issued: &Issued,
-        clients: Option<&Ca>,
+    pub(super) fn start_by(
+        config: ServerConfig,
         answer: impl Fn(&mut Stream, Vec<u8>) -> io::Result<()> + Send + 'static,
     ) -> Self {
-        let provider = Arc::new(provider::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = match clients {
-            None => builder.with_no_client_auth(),
-            Some(ca) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(ca.der()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.serialize_der()));
-        let config = Arc::new(builder.with_single_cert(issued.chain.clone(), key).unwrap());
+        let config = Arc::new(config);
         Self::start_raw(move |tcp| {
             let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), tcp);
             let request = read_request(&mut stream)?;
