@@ -1,8 +1,8 @@
 //! What the fuzz targets run. `tests/fuzz_corpus.rs` replays the corpus over the same functions without a fuzzer.
 
 use hostbound::{
-    Authority, Guard, Header, Headers, HostPattern, Inspection, MemoryReplay, Origin, Peer, Policy, PolicyDocument,
-    Request, RequestDocument, Scheme, Secrets, Surroundings, Timestamp, Version, pack,
+    Authority, Guard, Header, Headers, HostPattern, Inspection, Memory, Origin, Peer, Policy, PolicyDocument, Request,
+    RequestDocument, Scheme, Secrets, Surroundings, Timestamp, Version, pack,
 };
 #[cfg(feature = "egress")]
 use hostbound::{Decision, EgressDocument};
@@ -56,9 +56,9 @@ pub fn request(data: &[u8]) {
             judge(guard, &request, now);
         }
         if let Ok(document) = RequestDocument::from_json(data) {
-            let mut replay = MemoryReplay::new(Timestamp(0));
-            let explanation = guard.explain(&document, &replay);
-            let verdict = guard.decide(&document, &mut replay);
+            let mut memory = Memory::new(Timestamp(0));
+            let explanation = guard.explain(&document, &mut memory);
+            let verdict = guard.decide(&document, &mut memory);
             assert_eq!(explanation.verdict.to_json(), verdict.to_json());
         }
         let (line, headers) = head(data);
@@ -117,9 +117,9 @@ pub fn signature(data: &[u8]) -> bool {
     thread_local!(static GUARD: Guard = signed_guard());
     GUARD.with(|guard| {
         if let Ok(document) = RequestDocument::from_json(data) {
-            let mut replay = MemoryReplay::new(Timestamp(0));
-            let explanation = guard.explain(&document, &replay);
-            let verdict = guard.decide(&document, &mut replay);
+            let mut memory = Memory::new(Timestamp(0));
+            let explanation = guard.explain(&document, &mut memory);
+            let verdict = guard.decide(&document, &mut memory);
             assert_eq!(explanation.verdict.to_json(), verdict.to_json());
         }
         for field in ["signature-input", "signature", "content-digest"] {
@@ -145,7 +145,7 @@ pub fn signature(data: &[u8]) -> bool {
 /// True if the request is allowed by its signature. Then no other body is.
 fn judge_signed(guard: &Guard, request: &Request<'_>, body: &[u8]) -> bool {
     let judged = |request: &Request<'_>, now, body: &[u8]| {
-        let verdict = guard.judge(request, now, body, &mut MemoryReplay::new(Timestamp(0)));
+        let verdict = guard.judge(request, now, body, &mut Memory::new(Timestamp(0)));
         let identity = verdict.identity();
         let is_signed = identity.is_some_and(|identity| identity.signature().is_some());
         (verdict.is_allowed() && is_signed, verdict.document(None).to_json())

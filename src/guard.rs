@@ -4,13 +4,17 @@
 
 mod explain;
 mod keys;
+mod memory;
 mod signed;
 #[cfg(feature = "tokens")]
 mod tokens;
 
 pub use explain::{Explanation, Outcome, Step};
 pub use keys::ClaimRule;
+pub use memory::{Answers, Memory};
 pub use signed::{NeedsBody, NeedsNonce};
+#[cfg(feature = "tokens")]
+pub use tokens::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 
 use std::sync::Arc;
 
@@ -20,10 +24,16 @@ use crate::peer::Peer;
 use crate::policy::{Exempt, Policy};
 use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
 use crate::route::{Route, Selector};
-use crate::signature::{ClaimOutcome, Context, KeyRing, MemoryReplay, SignedHead};
+use crate::signature::{Context, KeyRing, SignedHead};
+#[cfg(feature = "tokens")]
+use crate::token::TokenStore;
 use crate::verdict::{
     Check, Decision, Detail, EffectiveAuthority, Failure, Identity, Mode, Reason, Verdict, VerdictDocument,
 };
+
+/// Nothing to keep.
+#[cfg(not(feature = "tokens"))]
+type TokenStore = ();
 
 /// Judges requests by one policy.
 ///
@@ -53,9 +63,8 @@ use crate::verdict::{
 pub struct Guard {
     policy: Arc<Policy>,
     keys: KeyRing,
-    /// By section; none where the file was not read.
     #[cfg(feature = "tokens")]
-    token_keys: Vec<Option<Arc<crate::token::KeySet>>>,
+    token_keys: tokens::TokenKeys,
 }
 
 /// How far a judgement has come. A face that meets a variant it does not know denies the request.
@@ -72,6 +81,15 @@ pub enum Inspection<'a> {
     NeedsBody(Box<NeedsBody<'a>>),
     /// Everything passed, if this is the first use of the nonce.
     NeedsNonce(Box<NeedsNonce<'a>>),
+    /// A token is to be verified with keys that must be fetched.
+    #[cfg(feature = "tokens")]
+    NeedsKeys(Box<NeedsKeys<'a>>),
+    /// A server is to be asked what an opaque token is worth.
+    #[cfg(feature = "tokens")]
+    NeedsIntrospection(Box<NeedsIntrospection<'a>>),
+    /// The signature of a token is to be verified, by a caller who asked for that ([`crate::TokenStore::verifying_outside`]).
+    #[cfg(feature = "tokens")]
+    NeedsVerification(Box<NeedsVerification<'a>>),
 }
 
 impl Inspection<'_> {
@@ -79,6 +97,12 @@ impl Inspection<'_> {
     pub const NEEDS_BODY: u32 = 1 << 19;
     /// In [`Inspection::code`]: the nonce is to be claimed.
     pub const NEEDS_NONCE: u32 = 1 << 20;
+    /// In [`Inspection::code`]: keys are to be fetched.
+    pub const NEEDS_KEYS: u32 = 1 << 21;
+    /// In [`Inspection::code`]: a server is to be asked about a token.
+    pub const NEEDS_INTROSPECTION: u32 = 1 << 22;
+    /// In [`Inspection::code`]: the signature of a token is to be verified.
+    pub const NEEDS_VERIFICATION: u32 = 1 << 23;
     /// A denial with status 500: what a face that does not know of bodies or nonces makes of them.
     const UNFINISHED: u32 = (1 << 18) | (500 << 8);
 
@@ -89,6 +113,12 @@ impl Inspection<'_> {
             Self::Decided(verdict) => verdict.code(),
             Self::NeedsBody(_) => Self::UNFINISHED | Self::NEEDS_BODY,
             Self::NeedsNonce(_) => Self::UNFINISHED | Self::NEEDS_NONCE,
+            #[cfg(feature = "tokens")]
+            Self::NeedsKeys(_) => Self::UNFINISHED | Self::NEEDS_KEYS,
+            #[cfg(feature = "tokens")]
+            Self::NeedsIntrospection(_) => Self::UNFINISHED | Self::NEEDS_INTROSPECTION,
+            #[cfg(feature = "tokens")]
+            Self::NeedsVerification(_) => Self::UNFINISHED | Self::NEEDS_VERIFICATION,
         }
     }
 }
@@ -101,7 +131,7 @@ impl Guard {
         Self {
             keys: KeyRing::default(),
             #[cfg(feature = "tokens")]
-            token_keys: tokens::inline_keys(&policy),
+            token_keys: tokens::TokenKeys::inline(&policy),
             policy,
         }
     }
@@ -112,77 +142,65 @@ impl Guard {
         &self.policy
     }
 
-    /// Judges the head of a request. Takes time linear in its size, and allocates nothing unless a signature is read, or routes meet a path that is
+    /// Judges the head of a request. Takes time linear in its size, and allocates nothing unless a credential is read, or routes meet a path that is
     /// percent-encoded or not in plain lower case: then the path's other forms are made.
     ///
-    /// `now` is the time at which signatures are judged. Without it a request that needs one is malformed.
+    /// `now` is the time at which credentials are judged. Without it a request that needs one is malformed. Tokens are judged as if none had been seen
+    /// before; [`Guard::inspect_in`] remembers them.
     #[must_use]
     pub fn inspect<'a>(&'a self, request: &Request<'a>, now: Option<Timestamp>) -> Inspection<'a> {
-        let mut trial = Trial::new(self, request, now);
-        for check in Check::ALL {
-            if let Err(failure) = trial.run(check) {
-                return Inspection::Decided(trial.failed(failure));
-            }
-        }
-        match trial.signed.take() {
-            None => Inspection::Decided(trial.passed()),
-            Some(signed) => NeedsBody::begin(trial, signed),
-        }
+        Trial::new(self, request, now).advance(Check::Request, &mut TokenStore::default())
     }
 
-    /// Judges a request that is there as a whole, with a replay store in memory.
+    /// The same, with what is kept of tokens.
+    #[cfg(feature = "tokens")]
+    #[must_use]
+    pub fn inspect_in<'a>(
+        &'a self,
+        request: &Request<'a>,
+        now: Option<Timestamp>,
+        store: &mut TokenStore,
+    ) -> Inspection<'a> {
+        store.begin();
+        self.inspect_again_in(request, now, store)
+    }
+
+    /// The same of the request that was inspected last, with what was found of it.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn inspect_again_in<'a>(
+        &'a self,
+        request: &Request<'a>,
+        now: Option<Timestamp>,
+        store: &mut TokenStore,
+    ) -> Inspection<'a> {
+        self.token_keys.own(store);
+        Trial::new(self, request, now).advance(Check::Request, store)
+    }
+
+    /// Judges a request that is there as a whole, with what is kept in memory. What would have to be fetched cannot be had.
     #[must_use]
     pub fn judge<'a>(
         &'a self,
         request: &Request<'a>,
         now: Option<Timestamp>,
         body: &[u8],
-        replay: &mut MemoryReplay,
+        memory: &mut Memory,
     ) -> Verdict<'a> {
-        self.judge_with(request, now, body, |needs| {
-            (needs.claim_outcome_in(replay), replay.epoch())
-        })
-    }
-
-    fn judge_with<'a>(
-        &'a self,
-        request: &Request<'a>,
-        now: Option<Timestamp>,
-        body: &[u8],
-        mut claim: impl FnMut(&NeedsNonce<'_>) -> (ClaimOutcome, Timestamp),
-    ) -> Verdict<'a> {
-        let mut inspection = self.inspect(request, now);
-        loop {
-            inspection = match inspection {
-                Inspection::Decided(verdict) => return verdict,
-                Inspection::NeedsBody(mut needs) => {
-                    needs.update(body);
-                    needs.finish()
-                }
-                Inspection::NeedsNonce(needs) => {
-                    let (outcome, epoch) = claim(&needs);
-                    return needs.answer(outcome, epoch);
-                }
-            }
-        }
+        self.judge_with(request, now, body, &mut memory::InMemory::new(memory, None))
     }
 
     /// Judges a request in JSON form that carries all that could be asked for.
     #[must_use]
-    pub fn decide(&self, document: &RequestDocument, replay: &mut MemoryReplay) -> VerdictDocument {
-        self.decide_with(document, |needs| (needs.claim_outcome_in(replay), replay.epoch()))
+    pub fn decide(&self, document: &RequestDocument, memory: &mut Memory) -> VerdictDocument {
+        self.decide_with(document, &mut memory::InMemory::new(memory, Some(document)))
     }
 
-    /// The same with a replay store of the caller's: what it makes of a claim, and since when it has kept every claim.
+    /// The same with answers of the caller's.
     #[must_use]
-    pub fn decide_with(
-        &self,
-        document: &RequestDocument,
-        claim: impl FnMut(&NeedsNonce<'_>) -> (ClaimOutcome, Timestamp),
-    ) -> VerdictDocument {
+    pub fn decide_with(&self, document: &RequestDocument, answers: &mut impl Answers) -> VerdictDocument {
         let headers = document.headers();
         let request = document.request(&headers);
-        let verdict = self.judge_with(&request, document.now(), document.body(), claim);
+        let verdict = self.judge_with(&request, document.now(), document.body(), answers);
         verdict.document(document.id.as_deref())
     }
 }
@@ -217,6 +235,9 @@ enum Pass {
     Token,
     #[cfg(feature = "tokens")]
     Claims,
+    /// What a token is worth is to be found out elsewhere.
+    #[cfg(feature = "tokens")]
+    Asks(tokens::Need),
     /// Used nonces are asked for last of all.
     Later,
 }
@@ -264,7 +285,27 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn run(&mut self, check: Check) -> Result<Pass, Failure<'a>> {
+    /// Runs the checks from this one on.
+    fn advance(mut self, from: Check, store: &mut TokenStore) -> Inspection<'a> {
+        for check in Check::ALL.into_iter().filter(|check| *check >= from) {
+            match self.run(check, store) {
+                #[cfg(feature = "tokens")]
+                Ok(Pass::Asks(need)) => return tokens::asking(self, need, store),
+                Ok(_) => {}
+                Err(failure) => return Inspection::Decided(self.failed(failure)),
+            }
+        }
+        match self.signed.take() {
+            None => Inspection::Decided(self.passed()),
+            Some(signed) => NeedsBody::begin(self, signed),
+        }
+    }
+
+    #[cfg_attr(
+        not(feature = "tokens"),
+        expect(unused_variables, reason = "no policy has tokens then")
+    )]
+    fn run(&mut self, check: Check, store: &mut TokenStore) -> Result<Pass, Failure<'a>> {
         if check == Check::Request {
             let policy = self.policy;
             self.head = Some(Head::read(
@@ -305,7 +346,7 @@ impl<'a> Trial<'a> {
                 Ok(Pass::Signature)
             }
             #[cfg(feature = "tokens")]
-            Check::Token => self.token(),
+            Check::Token => self.token(store),
             #[cfg(feature = "tokens")]
             Check::Claims => self.claims(),
             #[cfg(not(feature = "tokens"))]

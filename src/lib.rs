@@ -8,6 +8,7 @@
 //! # Feature flags
 //!
 //! - `toml` (default): policies in TOML. JSON is always there.
+//! - `tokens` (default): judging bearer tokens. Without it a policy that asks for them is refused.
 //! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML, a module of its own. `web`: what of it needs a browser. Turned on by the JS build alone.
 //! - `egress`: judging outbound requests ([`Guard::judge_egress`]). The section of the policy is read without it too.
 
@@ -56,7 +57,9 @@ pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Sche
 pub use egress::EgressReason;
 #[cfg(feature = "egress")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
-pub use guard::{ClaimRule, Explanation, Guard, Inspection, NeedsBody, NeedsNonce, Outcome, Step};
+pub use guard::{Answers, ClaimRule, Explanation, Guard, Inspection, Memory, NeedsBody, NeedsNonce, Outcome, Step};
+#[cfg(feature = "tokens")]
+pub use guard::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
@@ -74,6 +77,8 @@ pub use signature::{
     Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignedHeaders,
     Signing,
 };
+#[cfg(feature = "tokens")]
+pub use token::{AnswerError, KeysKept, MAX_ANSWER, OwnedAnswer, TokenAnswer, TokenStore};
 pub use token::{
     Jws, JwsAlgorithm, JwsError, KeyError, KeySet, KeySetError, KeySetErrors, MAX_KEY_SET, MAX_TOKEN, VerificationKey,
 };

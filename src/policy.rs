@@ -132,21 +132,35 @@ impl Policy {
         let keys = self.signatures.iter().flat_map(|section| &section.keys);
         let secrets = keys.map(|key| &key.secret.reference);
         #[cfg(feature = "tokens")]
-        let secrets = secrets.chain(self.key_files().map(|file| &file.reference));
+        let secrets = secrets.chain(self.tokens.iter().filter_map(|section| match &section.source {
+            crate::token::TokenSource::File(file) => Some(&file.reference),
+            crate::token::TokenSource::Introspection(rules) => Some(&rules.secret.reference),
+            _ => None,
+        }));
         secrets
     }
 
+    /// True if judging a request can need another server: keys that are fetched, or introspection. A face that cannot ask must refuse to start.
     #[cfg(feature = "tokens")]
-    fn key_files(&self) -> impl Iterator<Item = &crate::token::KeyFile> {
-        self.tokens.iter().filter_map(|section| match &section.keys {
-            crate::token::KeySource::File(file) => Some(file),
-            crate::token::KeySource::Inline(_) => None,
-        })
+    #[must_use]
+    pub fn needs_fetching(&self) -> bool {
+        use crate::token::TokenSource::{Introspection, Url};
+        let mut sections = self.tokens.iter();
+        sections.any(|section| matches!(section.source, Url(_) | Introspection(_)))
     }
 
     /// The names of the `signatures` sections, in the policy's order.
     pub fn signatures(&self) -> impl Iterator<Item = &str> {
         self.signatures.iter().map(|section| section.name.as_str())
+    }
+
+    /// The names of the `tokens` sections, in the policy's order. None without feature `tokens`, which refuses a policy that has them.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        #[cfg(feature = "tokens")]
+        let sections = self.tokens.iter().map(|section| section.name.as_str());
+        #[cfg(not(feature = "tokens"))]
+        let sections = std::iter::empty();
+        sections
     }
 
     /// True if a section asks for a replay store that all processes share (`replay = "shared"`). A face must then refuse to start on one in memory.

@@ -111,9 +111,8 @@ impl Node {
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
-            // As a double, like every JSON reader has it; one that is too large is null.
             #[cfg(feature = "tokens")]
-            Value::OtherNumber(text) => serde_json::from_str(text).unwrap_or_default(),
+            Value::OtherNumber(text) => number(text),
             #[cfg(not(feature = "tokens"))]
             Value::OtherNumber(_) => Json::Null,
             Value::Null | Value::Datetime => Json::Null,
@@ -140,6 +139,19 @@ impl Node {
             Value::Datetime => "a date or time".into(),
         }
     }
+}
+
+/// An integer of 64 bits as it is; every other number as the nearest double, which `serde_json` misses now and then; one that is too large is null.
+#[cfg(feature = "tokens")]
+fn number(text: &str) -> serde_json::Value {
+    let integer = || {
+        let signed = text.parse::<i64>().ok().filter(|_| text != "-0");
+        signed
+            .map(serde_json::Value::from)
+            .or_else(|| text.parse::<u64>().ok().map(serde_json::Value::from))
+    };
+    let double = || text.parse::<f64>().map(serde_json::Value::from).unwrap_or_default();
+    integer().unwrap_or_else(double)
 }
 
 /// A value that has no text, such as a JS object.
@@ -275,6 +287,33 @@ impl fmt::Display for Path<'_> {
             Step::Root => Ok(()),
             Step::Key(key) => f.write_str(key),
             Step::Index(index) => write!(f, "[{index}]"),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "tokens"))]
+mod tests {
+    #[test]
+    fn numbers_are_the_nearest_doubles() {
+        for (text, want) in [
+            ("9007199254740993", "9007199254740993"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "1.8446744073709552e+19"),
+            ("-0", "-0.0"),
+            ("1.0", "1.0"),
+            ("1e2", "100.0"),
+            ("1e21", "1e+21"),
+            ("2.2250738585072011e-308", "2.225073858507201e-308"),
+            ("1448997445238699e-30", "1.448997445238699e-15"),
+            (
+                "0.500000000000000166533453693773481063544750213623046875",
+                "0.5000000000000002",
+            ),
+            ("1e400", "null"),
+            ("1e-400", "0.0"),
+        ] {
+            assert_eq!(crate::json::parse(text).unwrap().to_json().to_string(), want, "{text}");
         }
     }
 }

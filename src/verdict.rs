@@ -392,6 +392,7 @@ impl<'a> Verdict<'a> {
                 let scope = failure.scope.unwrap_or_default();
                 Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
             }
+            (Reason::TokenKeysUnavailable, _) => None,
             (Reason::TokenMissing, _) => Some("Bearer".into()),
             (_, Check::Token | Check::Claims) => Some("Bearer error=\"invalid_token\"".into()),
             _ => (failure.status == 401).then(|| "Signature".into()),

@@ -3,6 +3,8 @@
 //! It holds no rule. What it cannot read it throws, as an `Error` with a `code`.
 
 mod guard;
+#[cfg(feature = "tokens")]
+mod tokens;
 
 use std::sync::Arc;
 
@@ -116,6 +118,21 @@ impl WasmPolicy {
     #[must_use]
     pub fn signatures(&self) -> Vec<String> {
         self.policy.signatures().map(str::to_owned).collect()
+    }
+
+    /// The names of the `tokens` sections.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        self.policy.tokens().map(str::to_owned).collect()
+    }
+
+    /// True if judging a request can need another server: keys that are fetched, or introspection.
+    #[cfg(feature = "tokens")]
+    #[wasm_bindgen(getter, js_name = needsFetching)]
+    #[must_use]
+    pub fn needs_fetching(&self) -> bool {
+        self.policy.needs_fetching()
     }
 
     /// The largest `max_body` of the signatures, in bytes; 0 if there are none.

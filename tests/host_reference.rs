@@ -14,8 +14,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use hostbound::{
-    Guard, Header, Headers, Inspection, MemoryReplay, Peer, Policy, Request, RequestDocument, Scheme, Timestamp,
-    Version,
+    Guard, Header, Headers, Inspection, Memory, Peer, Policy, Request, RequestDocument, Scheme, Timestamp, Version,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -462,7 +461,7 @@ fn exempt_path() {
         let request = serde_json::json!({"method": "GET", "target": target, "headers": [["host", host]], "peer": peer});
         let verdict = guard.decide(
             &RequestDocument::from_json(request.to_string().as_bytes()).unwrap(),
-            &mut MemoryReplay::new(Timestamp(0)),
+            &mut Memory::new(Timestamp(0)),
         );
         assert_eq!(verdict.reason.map(|reason| reason.as_str()), want, "{request}");
         assert_eq!(verdict.identity.and_then(|identity| identity.host), None, "{request}");

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use hostbound::{
-    Claim, ClaimOutcome, Guard, Header, Headers, Inspection, MemoryReplay, Peer, Policy, Reason, Request, Scheme,
-    Secrets, SignError, SignOptions, SignedHeaders, Timestamp, Version,
+    Claim, ClaimOutcome, Guard, Header, Headers, Inspection, Memory, MemoryReplay, Peer, Policy, Reason, Request,
+    Scheme, Secrets, SignError, SignOptions, SignedHeaders, Timestamp, Version,
 };
 use proptest::array::{uniform8, uniform10};
 use proptest::bool::weighted;
@@ -165,7 +165,7 @@ fn sign(guard: &Guard, sent: &Sent) -> Result<SignedHeaders, SignError> {
 }
 
 fn denial(guard: &Guard, sent: &Sent, signed: &[(String, Vec<u8>)], now: u64) -> Option<Reason> {
-    let mut replay = MemoryReplay::new(Timestamp(0));
+    let mut replay = Memory::new(Timestamp(0));
     sent.with(signed, |request| {
         let verdict = guard.judge(request, Some(Timestamp(now)), &sent.body, &mut replay);
         verdict.denied().map(|failure| failure.reason())
@@ -541,7 +541,7 @@ proptest! {
         for section in SECTIONS.iter() {
             let signed = headers(&section.sign(&sent));
             let judged = |method: &[u8], host: &[u8], target: &[u8], signed: &[(String, Vec<u8>)]| {
-                let mut replay = MemoryReplay::new(Timestamp(0));
+                let mut replay = Memory::new(Timestamp(0));
                 sent.with_raw(method, host, target, signed, |request| {
                     let verdict = section.guard.judge(request, Some(Timestamp(sent.created)), &sent.body, &mut replay);
                     verdict.is_allowed()
@@ -641,8 +641,7 @@ proptest! {
                     let verdict = match needs.finish() {
                         Inspection::NeedsNonce(needs) => needs.claim_in(&mut replay),
                         Inspection::Decided(verdict) => verdict,
-                        Inspection::NeedsBody(_) => panic!("the body is there"),
-                        _ => panic!("no other state"),
+                        _ => panic!("the body is there"),
                     };
                     (verdict.is_allowed(), verdict.document(None).to_json())
                 });

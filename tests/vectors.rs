@@ -41,15 +41,16 @@ fn every_verdict_is_as_wanted() {
 fn packing_changes_no_verdict() {
     for file in vectors::load() {
         for case in &file.cases {
-            let (guard, mut replay) = file.stage(case);
+            let (guard, mut memory) = file.stage(case);
+            let (_, mut other) = file.stage(case);
             let document = case.document();
             let headers = document.headers();
             let mut buffer = Vec::new();
             hostbound::pack(&document.request(&headers), document.now(), &mut buffer).unwrap();
             let (request, now) = hostbound::Request::unpack(&buffer).unwrap();
-            let verdict = guard.judge(&request, now, document.body(), &mut replay.clone());
+            let verdict = guard.judge_with(&request, now, document.body(), &mut other.with_answers_of(&document));
             let packed = verdict.document(document.id.as_deref()).to_json();
-            assert_eq!(packed, guard.decide(&document, &mut replay).to_json(), "{}", case.id);
+            assert_eq!(packed, guard.decide(&document, &mut memory).to_json(), "{}", case.id);
         }
     }
 }
@@ -140,8 +141,8 @@ fn every_field_case_has_vectors() {
 fn the_trace_agrees_with_the_verdict() {
     for file in vectors::load() {
         for case in &file.cases {
-            let (guard, replay) = file.stage(case);
-            let explanation = guard.explain(&case.document(), &replay);
+            let (guard, mut memory) = file.stage(case);
+            let explanation = guard.explain(&case.document(), &mut memory);
             let first = explanation.steps.iter().find(|step| step.decides);
             let reported = explanation.verdict.reported.first().map(|report| report.reason);
             assert_eq!(
@@ -156,8 +157,8 @@ fn the_trace_agrees_with_the_verdict() {
 }
 
 fn judge(file: &vectors::File, case: &Case) -> Value {
-    let (guard, mut replay) = file.stage(case);
-    let verdict = guard.decide(&case.document(), &mut replay);
+    let (guard, mut memory) = file.stage(case);
+    let verdict = guard.decide(&case.document(), &mut memory);
     serde_json::from_str(&verdict.to_json()).unwrap()
 }
 
@@ -167,11 +168,16 @@ fn refused_tokens_are_challenged() {
     let file = vectors::load().into_iter().find(|file| file.name == "token").unwrap();
     let mut scopes = 0_usize;
     for case in &file.cases {
-        let (guard, mut replay) = file.stage(case);
+        let (guard, mut memory) = file.stage(case);
         let document = case.document();
         let headers = document.headers();
         let request = document.request(&headers);
-        let verdict = guard.judge(&request, document.now(), document.body(), &mut replay);
+        let verdict = guard.judge_with(
+            &request,
+            document.now(),
+            document.body(),
+            &mut memory.with_answers_of(&document),
+        );
         let challenge = verdict.challenge();
         match (
             verdict.denied().map(|failure| failure.reason()),

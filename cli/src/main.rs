@@ -2,11 +2,14 @@
 //!
 //! Holds no rule: the engine decides, this reads and prints. Data goes to standard output, words to standard error.
 
+mod answers;
 mod args;
 mod clock;
 mod color;
 mod command;
 mod exit;
+#[cfg_attr(not(test), expect(dead_code, reason = "key sets and introspection will fetch by it"))]
+mod fetch;
 mod finding;
 mod input;
 mod output;

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Guard, Inspection, NeedsBody, Pass, Trial};
+use super::memory::InMemory;
+use super::{Answers, Guard, Memory, NeedsBody, Pass, Trial};
 use crate::origin::OriginPass;
 use crate::request::{Request, RequestDocument, Timestamp};
-use crate::signature::MemoryReplay;
 use crate::verdict::{Check, Failure, Reason, Verdict, VerdictDocument};
 
 /// A verdict and what led to it.
@@ -50,16 +50,17 @@ pub enum Outcome {
 
 impl Guard {
     /// Judges a request in JSON form and says what every check found. Checks after a failing one run on what is known, but for those of credentials; after
-    /// a failing check `request` nothing is. Nonces are looked up in `replay` and not claimed there.
+    /// a failing check `request` nothing is. Nonces are looked up in `memory` and not claimed there.
     #[must_use]
-    pub fn explain(&self, document: &RequestDocument, replay: &MemoryReplay) -> Explanation {
+    pub fn explain(&self, document: &RequestDocument, memory: &mut Memory) -> Explanation {
         let headers = document.headers();
         let request = document.request(&headers);
         let feed = |needs: &mut NeedsBody<'_>| needs.update(document.body());
-        self.explain_request(&request, document.id.as_deref(), document.now(), feed, replay)
+        let mut answers = InMemory::looking(memory, document);
+        self.explain_request(&request, document.id.as_deref(), document.now(), feed, &mut answers)
     }
 
-    /// The same for a request whose body is fed in chunk by chunk, if it is asked for.
+    /// The same for a request whose body is fed in chunk by chunk, if it is asked for, and with answers of the caller's.
     #[must_use]
     pub fn explain_request<'a>(
         &'a self,
@@ -67,22 +68,28 @@ impl Guard {
         id: Option<&str>,
         now: Option<Timestamp>,
         feed: impl FnMut(&mut NeedsBody<'a>),
-        replay: &MemoryReplay,
+        answers: &mut impl Answers,
     ) -> Explanation {
+        let inspection = self.begin(request, now, answers);
+        let (verdict, has_claim) = Self::conclude(inspection, feed, answers);
         let mut trial = Trial::new(self, request, now);
-        let (verdict, has_claim) = self.trace(request, now, feed, replay);
         let mut steps = Vec::new();
         let mut has_failed = false;
         for check in Check::ALL {
             let is_credential = check.is_of_route();
+            // With what was found of the request when it was judged.
+            #[cfg(feature = "tokens")]
+            let mut run = |trial: &mut Trial<'a>| trial.run(check, answers.tokens());
+            #[cfg(not(feature = "tokens"))]
+            let run = |trial: &mut Trial<'a>| trial.run(check, &mut ());
             let outcome = if check != Check::Request && trial.head.is_none() {
                 Ok(Pass::Skipped("not judged: there is no request to judge"))
             } else if is_credential && has_failed {
                 Ok(Pass::Skipped("not judged: an earlier check failed"))
             } else if is_credential {
-                trial.run(check).and_then(|pass| settled(pass, &verdict, has_claim))
+                run(&mut trial).and_then(|pass| settled(pass, &verdict, has_claim))
             } else {
-                trial.run(check)
+                run(&mut trial)
             };
             match outcome {
                 Ok(pass) => {
@@ -108,27 +115,6 @@ impl Guard {
         Explanation {
             verdict: verdict.document(id),
             steps,
-        }
-    }
-
-    /// The verdict, and whether a nonce was asked for.
-    fn trace<'a>(
-        &'a self,
-        request: &Request<'a>,
-        now: Option<Timestamp>,
-        mut feed: impl FnMut(&mut NeedsBody<'a>),
-        replay: &MemoryReplay,
-    ) -> (Verdict<'a>, bool) {
-        let mut inspection = self.inspect(request, now);
-        loop {
-            inspection = match inspection {
-                Inspection::Decided(verdict) => return (verdict, false),
-                Inspection::NeedsBody(mut needs) => {
-                    feed(&mut needs);
-                    needs.finish()
-                }
-                Inspection::NeedsNonce(needs) => return (needs.claim_in(&mut replay.clone()), true),
-            }
         }
     }
 
@@ -190,6 +176,8 @@ impl Guard {
                 };
                 (rule, note)
             }
+            #[cfg(feature = "tokens")]
+            Pass::Asks(_) => (None, "not judged: another server would have to be asked".into()),
             #[cfg(feature = "tokens")]
             Pass::Token => (None, "signed by a key of the policy".into()),
             #[cfg(feature = "tokens")]

@@ -6,15 +6,21 @@ use std::sync::Arc;
 
 use ring::{digest, hmac};
 
-use super::{Guard, Trial};
+#[cfg(feature = "tokens")]
+use super::tokens::TokenKeys;
+use super::{Guard, TokenStore, Trial};
 use crate::authority::Scheme;
 use crate::policy::{ErrorCode, Policy, PolicyError, PolicyErrors};
 use crate::request::Request;
-use crate::secret::{SecretError, SecretReference, Secrets};
+use crate::secret::{Secret, SecretError, SecretReference, Secrets};
 use crate::signature::{KeyBounds, KeyRing, SignError, SignOptions, SignatureKey, Signing, ToSign};
 #[cfg(feature = "tokens")]
-use crate::token::{KeySet, KeySource};
+use crate::token::{KeyFile, KeySet, TokenSection, TokenSource};
 use crate::verdict::Check;
+
+/// A password that somebody else made (RFC 6749 §2.3.1).
+#[cfg(feature = "tokens")]
+const CLIENT_SECRET: KeyBounds = KeyBounds { min: 8, max: 4096 };
 
 impl Guard {
     /// A guard for a policy, with the secrets that it names.
@@ -24,8 +30,7 @@ impl Guard {
     pub fn with_secrets(policy: impl Into<Arc<Policy>>, secrets: &Secrets) -> Result<Self, PolicyErrors> {
         let policy = policy.into();
         let mut errors = Vec::new();
-        // By their digests: values stay where they are wiped.
-        let mut earlier = HashMap::new();
+        let mut earlier = Earlier::new();
         let mut sections = Vec::new();
         for section in &policy.signatures {
             let bounds = KeyBounds::of(section.scheme.profile());
@@ -36,7 +41,7 @@ impl Guard {
                         keys.push(hmac::Key::new(hmac::HMAC_SHA256, &bytes));
                         let value = digest::digest(&digest::SHA256, &bytes);
                         if let Some(other) = earlier.insert(value.as_ref().to_vec(), &key.secret.reference) {
-                            errors.push(duplicate(&policy, key, other));
+                            errors.push(duplicate(&policy, &key.secret, other));
                         }
                     }
                     Err(error) => errors.push(refusal(&policy, &key.secret.path, &key.secret.reference, error)),
@@ -45,7 +50,7 @@ impl Guard {
             sections.push(keys);
         }
         #[cfg(feature = "tokens")]
-        let token_keys = token_keys(&policy, secrets, &mut errors);
+        let token_keys = token_keys(&policy, secrets, &mut earlier, &mut errors);
         if errors.is_empty() {
             Ok(Self {
                 policy,
@@ -91,9 +96,11 @@ impl Guard {
             .ok_or(SignError::SectionUnknown)?;
         let mut trial = Trial::new(self, request, None);
         trial
-            .run(Check::Request)
+            .run(Check::Request, &mut TokenStore::default())
             .map_err(|failure| SignError::Request(failure.detail().to_string()))?;
-        trial.run(Check::Host).map_err(|_| SignError::Host)?;
+        trial
+            .run(Check::Host, &mut TokenStore::default())
+            .map_err(|_| SignError::Host)?;
         let host = trial.identity.host.ok_or(SignError::Host)?;
         let mut keys = section.keys.iter().zip(self.keys.of(index));
         let is_wanted = |key: &SignatureKey| options.key_id.is_none_or(|id| key.id == id);
@@ -132,55 +139,87 @@ impl fmt::Debug for ClaimRule {
     }
 }
 
-/// The key sets of `tokens`, each if it can be had.
+/// Where each secret was found first, by the digest of its value: values stay where they are wiped.
+type Earlier<'p> = HashMap<Vec<u8>, &'p SecretReference>;
+
+/// The key sets and secrets of `tokens`, each if it can be had.
 #[cfg(feature = "tokens")]
-fn token_keys(policy: &Policy, secrets: &Secrets, errors: &mut Vec<PolicyError>) -> Vec<Option<Arc<KeySet>>> {
-    let mut sets = Vec::new();
-    for section in &policy.tokens {
-        let file = match &section.keys {
-            KeySource::Inline(keys) => {
-                sets.push(Some(Arc::clone(keys)));
-                continue;
-            }
-            KeySource::File(file) => file,
-        };
-        let (path, reference) = (&file.path, &file.reference);
-        let text = match secrets.text(reference) {
-            Ok(text) => text,
-            Err(why) => {
-                errors.push(refusal(policy, path, reference, why));
-                continue;
-            }
-        };
-        let mut refuse = |message: String, fix| {
-            let message = format!("{reference}: {message}");
-            errors.push(error(policy, path, ErrorCode::KeySetRefused, message, fix));
-        };
-        match KeySet::from_json(text) {
-            Ok(keys) => {
-                if !keys.fits_any(&section.algorithms) {
-                    refuse(
-                        "no key of the set fits a listed algorithm".into(),
-                        "correct `algorithms`, or the keys",
-                    );
+fn token_keys<'p>(
+    policy: &'p Policy,
+    secrets: &Secrets,
+    earlier: &mut Earlier<'p>,
+    errors: &mut Vec<PolicyError>,
+) -> TokenKeys {
+    let mut keys = TokenKeys::inline(policy);
+    for ((section, set), secret) in policy.tokens.iter().zip(&mut keys.sets).zip(&mut keys.secrets) {
+        match &section.source {
+            TokenSource::Inline(_) | TokenSource::Url(_) => {}
+            TokenSource::File(file) => *set = file_keys(policy, secrets, section, file, errors),
+            TokenSource::Introspection(rules) => match secrets.key(&rules.secret, CLIENT_SECRET) {
+                Ok(bytes) => {
+                    let value = digest::digest(&digest::SHA256, &bytes);
+                    if let Some(other) = earlier.insert(value.as_ref().to_vec(), &rules.secret.reference) {
+                        errors.push(duplicate(policy, &rules.secret, other));
+                    }
+                    *secret = Some(bytes);
                 }
-                sets.push(Some(Arc::new(keys)));
-            }
-            Err(found) => {
-                for why in found.errors() {
-                    refuse(why.to_string(), "leave the key out, or give one that may verify");
-                }
-            }
+                Err(why) => errors.push(refusal(policy, &rules.secret.path, &rules.secret.reference, why)),
+            },
         }
     }
-    sets
+    keys
 }
 
-fn duplicate(policy: &Policy, key: &SignatureKey, earlier: &SecretReference) -> PolicyError {
-    let message = format!("{} has the value of {earlier}", key.secret.reference);
+/// The key set of a file.
+#[cfg(feature = "tokens")]
+fn file_keys(
+    policy: &Policy,
+    secrets: &Secrets,
+    section: &TokenSection,
+    file: &KeyFile,
+    errors: &mut Vec<PolicyError>,
+) -> Option<Arc<KeySet>> {
+    let (path, reference) = (&file.path, &file.reference);
+    let text = match secrets.text(reference) {
+        Ok(text) => text,
+        Err(why) => {
+            errors.push(refusal(policy, path, reference, why));
+            return None;
+        }
+    };
+    let mut refuse = |message: String, fix| {
+        let message = format!("{reference}: {message}");
+        errors.push(error(policy, path, ErrorCode::KeySetRefused, message, fix));
+    };
+    let read = if section.pins.is_empty() {
+        KeySet::from_json(text)
+    } else {
+        KeySet::pinned(text, &section.pins).map(|(keys, _)| keys)
+    };
+    match read {
+        Ok(keys) => {
+            if !keys.fits_any(&section.algorithms) {
+                refuse(
+                    "no key of the set fits a listed algorithm".into(),
+                    "correct `algorithms`, or the keys",
+                );
+            }
+            Some(Arc::new(keys))
+        }
+        Err(found) => {
+            for why in found.errors() {
+                refuse(why.to_string(), "leave the key out, or give one that may verify");
+            }
+            None
+        }
+    }
+}
+
+fn duplicate(policy: &Policy, secret: &Secret, earlier: &SecretReference) -> PolicyError {
+    let message = format!("{} has the value of {earlier}", secret.reference);
     error(
         policy,
-        &key.secret.path,
+        &secret.path,
         ErrorCode::SecretDuplicate,
         message,
         "give each key a secret of its own",

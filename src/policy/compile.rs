@@ -124,10 +124,13 @@ impl<'r, 'a> Compiler<'r, 'a> {
         let signatures = document.get("signatures").map_or(Vec::new(), |section| {
             self.signatures(section, &root.key("signatures"), &allowed)
         });
+        let egress = document
+            .get("egress")
+            .map(|egress| self.egress(egress, &root.key("egress")));
         #[cfg(feature = "tokens")]
-        let tokens = document
-            .get("tokens")
-            .map_or(Vec::new(), |section| self.tokens(section, &root.key("tokens")));
+        let tokens = document.get("tokens").map_or(Vec::new(), |section| {
+            self.tokens(section, &root.key("tokens"), egress.as_ref())
+        });
         let requirements = Requirements::of(document);
         let routes = document
             .get("routes")
@@ -136,9 +139,6 @@ impl<'r, 'a> Compiler<'r, 'a> {
         if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
-        let egress = document
-            .get("egress")
-            .map(|egress| self.egress(egress, &root.key("egress")));
         let cases = document.get("cases").map_or(&[][..], Node::items);
         let cases = cases
             .iter()

@@ -473,10 +473,10 @@ const TOKEN: &[Field] = &[
         }),
         "This service: one of them must be in `aud`.",
     ),
-    required(
+    optional(
         "algorithms",
         list(&Shape::Choice(&crate::token::JwsAlgorithm::NAMES)),
-        "The algorithms: those of public keys, or those of HMAC, never both.",
+        "The algorithms: those of public keys, or those of HMAC, never both. Required with `keys`.",
     ),
     defaulting(
         "types",
@@ -484,10 +484,21 @@ const TOKEN: &[Field] = &[
         "[\"at+jwt\", \"JWT\"]",
         "The values of `typ`, without case and without `application/`; the empty string admits a token without.",
     ),
-    required(
+    optional(
         "keys",
         Shape::Table(TOKEN_KEYS),
-        "The key set (RFC 7517): exactly one of `file` and `jwks`.",
+        "The key set (RFC 7517): exactly one of `file`, `jwks` and `url`. Or else `introspection`.",
+    ),
+    optional(
+        "introspection",
+        Shape::Table(TOKEN_INTROSPECTION),
+        "A server that is asked what an opaque token is worth (RFC 7662), instead of `keys`.",
+    ),
+    defaulting(
+        "cache",
+        Shape::Boolean,
+        "true",
+        "Whether a token that was verified is not verified again for 5 minutes, of introspection 30 seconds; its times are judged each time.",
     ),
     optional(
         "required_claims",
@@ -539,6 +550,37 @@ const TOKEN_KEYS: &[Field] = &[
         },
         "The key set itself; no secrets.",
     ),
+    optional(
+        "url",
+        Shape::Text {
+            example: "https://auth.example.com/.well-known/jwks.json",
+        },
+        "Where it is fetched: an https URL whose origin `egress` lists.",
+    ),
+    optional(
+        "pins",
+        Shape::OneOrMany(&Shape::Text {
+            example: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        }),
+        "The thumbprints (RFC 7638, SHA-256) of the keys that count; of a `url` also `\"none\"`. `hostbound keys thumbprint` prints them.",
+    ),
+];
+
+#[cfg(feature = "tokens")]
+const TOKEN_INTROSPECTION: &[Field] = &[
+    required(
+        "url",
+        Shape::Text {
+            example: "https://auth.example.com/introspect",
+        },
+        "The endpoint: an https URL whose origin `egress` lists, with `authorization` among its `credentials`.",
+    ),
+    required(
+        "client_id",
+        Shape::Text { example: "orders-api" },
+        "Who asks (RFC 6749 §2.3.1).",
+    ),
+    required("secret", Shape::Table(SECRET), "The password that goes with it."),
 ];
 
 #[cfg(feature = "tokens")]
@@ -737,6 +779,10 @@ fn property(shape: &Shape) -> Value {
                     "type": "array", "minItems": 2, "maxItems": 2, "items": [{"type": "string"}, text_or_base64()]}},
                 "peer": {"type": ["string", "null"]},
                 "body": text_or_base64(),
+                "answers": {"type": "object", "additionalProperties": false, "properties": {
+                    "keys": {"type": "object", "additionalProperties": answer()},
+                    "introspection": answer(),
+                }},
             },
         }),
         Shape::Expectation => {
@@ -744,6 +790,15 @@ fn property(shape: &Shape) -> Value {
             json!({"type": "object", "additionalProperties": false, "minProperties": 1, "properties": properties})
         }
     }
+}
+
+/// What another server answers: JSON with status 200, or all of it, or nothing.
+fn answer() -> Value {
+    json!({"anyOf": [
+        {"type": ["string", "null"]},
+        {"type": "object", "additionalProperties": false, "required": ["status", "body"], "properties": {
+            "status": {"type": "integer"}, "type": {"type": ["string", "null"]}, "body": {"type": "string"}}},
+    ]})
 }
 
 fn text_or_base64() -> Value {

@@ -1,5 +1,7 @@
 //! The JSON form of a request: vectors, policy cases, `hostbound decide`.
 
+#[cfg(feature = "tokens")]
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -9,7 +11,11 @@ use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, Unexpected, Vi
 
 use super::{Header, Headers, Request, Timestamp, Version};
 use crate::authority::Scheme;
+#[cfg(feature = "tokens")]
+use crate::guard::TokenQuestion;
 use crate::peer::Peer;
+#[cfg(feature = "tokens")]
+use crate::token::OwnedAnswer;
 use crate::verdict::write_escaped;
 
 /// A request that owns its bytes, read from JSON. Unknown and duplicate fields are errors.
@@ -35,6 +41,9 @@ pub struct RequestDocument {
     peer: PeerText,
     #[serde(default)]
     body: Body,
+    #[cfg(feature = "tokens")]
+    #[serde(default)]
+    answers: AnswersDocument,
 }
 
 impl RequestDocument {
@@ -56,6 +65,27 @@ impl RequestDocument {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body.0
+    }
+
+    /// What the document says that another server answers; none also where it says nothing.
+    #[cfg(feature = "tokens")]
+    #[must_use]
+    pub fn answer_to(&self, question: &TokenQuestion<'_>) -> Option<OwnedAnswer> {
+        let answer = match question.body() {
+            None => self.answers.keys.get(question.section())?,
+            Some(_) => &self.answers.introspection,
+        };
+        answer.as_ref().map(|answer| answer.0.clone())
+    }
+
+    /// True if the document says something of the question, be it that there is no answer.
+    #[cfg(feature = "tokens")]
+    #[must_use]
+    pub fn answers(&self, question: &TokenQuestion<'_>) -> bool {
+        match question.body() {
+            None => self.answers.keys.contains_key(question.section()),
+            Some(_) => self.answers.has_introspection,
+        }
     }
 
     /// The header fields, for [`RequestDocument::request`] to borrow.
@@ -143,6 +173,78 @@ impl fmt::Display for RequestDocumentError {
 }
 
 impl std::error::Error for RequestDocumentError {}
+
+/// What other servers answer to the questions of the judgement, for vectors and cases.
+#[cfg(feature = "tokens")]
+#[derive(Clone, Debug, Default)]
+struct AnswersDocument {
+    /// By the name of a `tokens` section.
+    keys: BTreeMap<String, Option<AnswerDocument>>,
+    has_introspection: bool,
+    introspection: Option<AnswerDocument>,
+}
+
+#[cfg(feature = "tokens")]
+impl<'de> Deserialize<'de> for AnswersDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            #[serde(default)]
+            keys: BTreeMap<String, Option<AnswerDocument>>,
+            // Absent and null differ.
+            #[serde(default, deserialize_with = "present")]
+            introspection: Option<Option<AnswerDocument>>,
+        }
+
+        fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<AnswerDocument>>, D::Error> {
+            Option::deserialize(deserializer).map(Some)
+        }
+
+        let Fields { keys, introspection } = Fields::deserialize(deserializer)?;
+        Ok(Self {
+            keys,
+            has_introspection: introspection.is_some(),
+            introspection: introspection.flatten(),
+        })
+    }
+}
+
+/// The body of an answer that is JSON with status 200; or `{"status", "type", "body"}`.
+#[cfg(feature = "tokens")]
+#[derive(Clone, Debug)]
+struct AnswerDocument(OwnedAnswer);
+
+#[cfg(feature = "tokens")]
+impl<'de> Deserialize<'de> for AnswerDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Text(String),
+            Whole(Whole),
+        }
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Whole {
+            status: u16,
+            #[serde(rename = "type")]
+            content_type: Option<String>,
+            body: String,
+        }
+
+        let (status, content_type, body) = match Form::deserialize(deserializer)? {
+            Form::Text(body) => (200, Some("application/json".to_owned()), body),
+            Form::Whole(whole) => (whole.status, whole.content_type, whole.body),
+        };
+        Ok(Self(OwnedAnswer {
+            status,
+            content_type,
+            body: body.into_bytes(),
+        }))
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Seconds(u64);

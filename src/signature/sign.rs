@@ -300,7 +300,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Guard, Header, Headers, MemoryReplay, Peer, Policy, Scheme, Secrets, Version};
+    use crate::{Guard, Header, Headers, Peer, Policy, Scheme, Secrets, Version};
 
     const CREATED: u64 = 1_700_000_000;
     const PROFILES: [&str; 4] = [
@@ -389,7 +389,7 @@ mod tests {
 
         fn is_allowed(&self, guard: &Guard, signed: &SignedHeaders) -> bool {
             self.with(signed.headers(), |request| {
-                let mut replay = MemoryReplay::new(Timestamp(0));
+                let mut replay = crate::guard::Memory::new(Timestamp(0));
                 let verdict = guard.judge(request, Some(Timestamp(CREATED)), self.body.as_bytes(), &mut replay);
                 verdict.is_allowed()
             })

@@ -13,11 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
+use super::SignOptions;
 use super::body::{BodyProof, MacProof};
 use super::components::{Message, covered, write_base};
 use super::fields::{Bare, Limits, Member, dictionary};
 use super::grammar::hex;
-use super::{MemoryReplay, SignOptions};
 use crate::{Guard, Header, Headers, Peer, Policy, Reason, Request, Scheme, Secrets, Timestamp, Version};
 
 /// A file of the vectors, if the folder is there.
@@ -201,7 +201,7 @@ fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
 
 /// Why a request is denied, if it is.
 fn denial(guard: &Guard, request: &Request<'_>, now: u64, body: &[u8]) -> Option<Reason> {
-    let mut replay = MemoryReplay::new(Timestamp(0));
+    let mut replay = crate::guard::Memory::new(Timestamp(0));
     let verdict = guard.judge(request, Some(Timestamp(now)), body, &mut replay);
     verdict.denied().map(|failure| failure.reason())
 }

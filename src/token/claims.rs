@@ -16,16 +16,12 @@ const STRINGS: [&str; 4] = ["sub", "jti", "client_id", "azp"];
 pub(super) struct Claims {
     pub(super) subject: Option<String>,
     pub(super) scopes: Vec<String>,
+    /// `exp`.
+    pub(super) expires: u64,
 }
 
-/// Judges the claims (contract §12, step 10).
-pub(super) fn judge<'a>(
-    payload: &Node,
-    section: &'a TokenSection,
-    now: Timestamp,
-    needed: &'a [String],
-    needed_text: &'a str,
-) -> Result<Claims, Failure<'a>> {
+/// Judges the claims (contract §12, step 10), but for the scopes that a route wants.
+pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<Claims, Failure<'a>> {
     let rules = &section.rules;
     let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
     let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
@@ -50,6 +46,63 @@ pub(super) fn judge<'a>(
         ));
     }
 
+    let expires = judge_times(payload, section, now)?;
+    for name in &section.required_claims {
+        if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
+            return Err(fail(
+                Reason::ClaimMissing,
+                "a required claim is missing",
+                &rules.required_claims,
+            ));
+        }
+    }
+    if STRINGS
+        .iter()
+        .any(|name| payload.get(name).is_some_and(|node| node.as_str().is_none()))
+    {
+        return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
+    }
+    for (name, values) in &section.expect {
+        let by = |reason, what| fail(reason, what, rules.expect.as_str());
+        let node = payload
+            .get(name)
+            .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
+        let text = node
+            .as_str()
+            .ok_or_else(|| by(Reason::ClaimMalformed, "an expected claim is no string"))?;
+        if !values.iter().any(|value| value == text) {
+            return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
+        }
+    }
+    if payload.get("cnf").is_some() {
+        let what = "the token is bound to its holder by `cnf`, which is not checked";
+        return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
+    }
+    let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
+    Ok(Claims {
+        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
+        scopes,
+        expires,
+    })
+}
+
+/// That the token has the scopes that a route wants; `text` is how a challenge names them.
+pub(super) fn judge_scopes<'a>(scopes: &[String], needed: &'a [String], text: &'a str) -> Result<(), Failure<'a>> {
+    if needed.iter().all(|scope| scopes.contains(scope)) {
+        return Ok(());
+    }
+    let detail = Detail::text("the token lacks a scope of the route");
+    Err(Failure::new(Reason::ScopeInsufficient, detail)
+        .by("routes")
+        .needing(text))
+}
+
+/// That the token counts now: what of the claims can change its answer from one second to the next. The time at which it expires.
+pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<u64, Failure<'a>> {
+    let rules = &section.rules;
+    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
+    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
+    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
     let date = |name: &str| {
         payload
             .get(name)
@@ -105,50 +158,7 @@ pub(super) fn judge<'a>(
             ));
         }
     }
-
-    for name in &section.required_claims {
-        if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
-            return Err(fail(
-                Reason::ClaimMissing,
-                "a required claim is missing",
-                &rules.required_claims,
-            ));
-        }
-    }
-    if STRINGS
-        .iter()
-        .any(|name| payload.get(name).is_some_and(|node| node.as_str().is_none()))
-    {
-        return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
-    }
-    for (name, values) in &section.expect {
-        let by = |reason, what| fail(reason, what, rules.expect.as_str());
-        let node = payload
-            .get(name)
-            .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
-        let text = node
-            .as_str()
-            .ok_or_else(|| by(Reason::ClaimMalformed, "an expected claim is no string"))?;
-        if !values.iter().any(|value| value == text) {
-            return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
-        }
-    }
-    if payload.get("cnf").is_some() {
-        let what = "the token is bound to its holder by `cnf`, which is not checked";
-        return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
-    }
-    let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
-    if !needed.iter().all(|scope| scopes.contains(scope)) {
-        let failure = Failure::new(
-            Reason::ScopeInsufficient,
-            Detail::text("the token lacks a scope of the route"),
-        );
-        return Err(failure.by("routes").needing(needed_text));
-    }
-    Ok(Claims {
-        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
-        scopes,
-    })
+    Ok(expires)
 }
 
 /// NumericDate (RFC 7519 §2), in whole seconds.

@@ -153,18 +153,37 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// [`JwsError::AlgorithmNotAllowed`], [`JwsError::KeyUnknown`], [`JwsError::SignatureMismatch`]
     pub fn verify<'k>(&self, keys: &'k KeySet, allowed: &[JwsAlgorithm]) -> Result<&'k VerificationKey, JwsError> {
-        let algorithm = JwsAlgorithm::parse(&self.algorithm)
-            .filter(|algorithm| allowed.contains(algorithm))
-            .ok_or(JwsError::AlgorithmNotAllowed)?;
-        let key = keys.select(self.key_id(), algorithm).ok_or(JwsError::KeyUnknown)?;
-        if !key.fits(algorithm) {
-            return Err(JwsError::AlgorithmNotAllowed);
-        }
+        let algorithm = self.algorithm(allowed)?;
+        let index = self.key(keys, algorithm)?;
+        let key = keys.keys().get(index).ok_or(JwsError::KeyUnknown)?;
         if key.verifies(algorithm, self.signed.as_bytes(), &self.signature) {
             Ok(key)
         } else {
             Err(JwsError::SignatureMismatch)
         }
+    }
+
+    /// The algorithm, if it is one of the allowed ones.
+    pub(super) fn algorithm(&self, allowed: &[JwsAlgorithm]) -> Result<JwsAlgorithm, JwsError> {
+        JwsAlgorithm::parse(&self.algorithm)
+            .filter(|algorithm| allowed.contains(algorithm))
+            .ok_or(JwsError::AlgorithmNotAllowed)
+    }
+
+    /// The place in the set of the one key for the token, which fits the algorithm.
+    pub(super) fn key(&self, keys: &KeySet, algorithm: JwsAlgorithm) -> Result<usize, JwsError> {
+        let index = keys.select(self.key_id(), algorithm).ok_or(JwsError::KeyUnknown)?;
+        match keys.keys().get(index) {
+            Some(key) if key.fits(algorithm) => Ok(index),
+            Some(_) => Err(JwsError::AlgorithmNotAllowed),
+            None => Err(JwsError::KeyUnknown),
+        }
+    }
+
+    /// The length of what is signed, from the token's beginning; and the signature.
+    #[cfg(feature = "tokens")]
+    pub(super) fn into_signature(self) -> (usize, Vec<u8>) {
+        (self.signed.len(), self.signature)
     }
 }
 
@@ -176,7 +195,7 @@ impl fmt::Debug for Jws<'_> {
 }
 
 /// A JSON object of at most [`MAX_LEVELS`] levels, no name twice.
-fn object(bytes: &[u8]) -> Option<Node> {
+pub(super) fn object(bytes: &[u8]) -> Option<Node> {
     let node = json::parse(std::str::from_utf8(bytes).ok()?).ok()?;
     let is_object = matches!(node.value, Value::Table(_));
     (is_object && levels(&node) <= MAX_LEVELS).then_some(node)

@@ -168,25 +168,46 @@ impl VerificationKey {
     /// The thumbprint (RFC 7638 with SHA-256, RFC 8037 §2), in base64url; none of a secret, of which it would tell something.
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
+        if self.is_symmetric() {
+            return None;
+        }
+        let members = self.members();
+        Some(thumbprint(members.iter().map(|(name, value)| (*name, value.as_str()))))
+    }
+
+    /// The public key as a JWK with nothing but what it is made of (RFC 7638 §3.2): members and their values.
+    pub(crate) fn members(&self) -> Vec<(&'static str, String)> {
         let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let members = match &self.material {
-            Material::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encoded(e), encoded(n)),
+        match &self.material {
+            Material::Rsa { n, e } => vec![("e", encoded(e)), ("kty", "RSA".into()), ("n", encoded(n))],
             Material::Ec { curve, point } => {
-                let (crv, length) = match curve {
-                    Curve::P256 => ("P-256", 32),
-                    Curve::P384 => ("P-384", 48),
+                let crv = match curve {
+                    Curve::P256 => "P-256",
+                    Curve::P384 => "P-384",
                 };
-                let (x, y) = point.get(1..).and_then(|both| both.split_at_checked(length))?;
-                format!(
-                    r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#,
-                    encoded(x),
-                    encoded(y)
-                )
+                let both = point.get(1..).unwrap_or_default();
+                let (x, y) = both.split_at_checked(curve.coordinate()).unwrap_or_default();
+                vec![
+                    ("crv", crv.into()),
+                    ("kty", "EC".into()),
+                    ("x", encoded(x)),
+                    ("y", encoded(y)),
+                ]
             }
-            Material::Ed25519(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encoded(x)),
-            Material::Secret(_) => return None,
-        };
-        Some(encoded(digest(&SHA256, members.as_bytes()).as_ref()))
+            Material::Ed25519(x) => vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encoded(x))],
+            Material::Secret(_) => Vec::new(),
+        }
+    }
+
+    /// True if a signature of the algorithm can have this length.
+    #[cfg(feature = "tokens")]
+    pub(super) fn takes_length(&self, algorithm: JwsAlgorithm, length: usize) -> bool {
+        match &self.material {
+            Material::Rsa { n, .. } => length == n.len(),
+            Material::Ec { curve, .. } => length == curve.coordinate().saturating_mul(2),
+            Material::Ed25519(_) => length == 64,
+            Material::Secret(_) => length == algorithm.hash_length(),
+        }
     }
 
     /// True if it verifies that algorithm: by its kind, and by its `alg` if it has one.
@@ -195,7 +216,7 @@ impl VerificationKey {
     }
 
     /// True if the signature of the message is this key's. The algorithm fits the key.
-    pub(super) fn verifies(&self, algorithm: JwsAlgorithm, message: &[u8], tag: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, algorithm: JwsAlgorithm, message: &[u8], tag: &[u8]) -> bool {
         match (&self.material, algorithm.verifier()) {
             (Material::Secret(secret), Verifier::Hmac(kind)) => {
                 hmac::verify(&hmac::Key::new(kind, secret), message, tag).is_ok()
@@ -275,6 +296,46 @@ impl Material {
             _ => false,
         }
     }
+}
+
+/// Of the members that make a key what it is, in their order (RFC 7638 §3). Their values are base64url or names: none needs an escape.
+fn thumbprint<'m>(members: impl Iterator<Item = (&'m str, &'m str)>) -> String {
+    let members: Vec<_> = members.map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+    let text = format!("{{{}}}", members.join(","));
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
+}
+
+/// The thumbprint of a public key as it is written, whether or not it may verify.
+#[cfg(feature = "tokens")]
+pub(super) fn thumbprint_of(node: &Node) -> Option<String> {
+    let names: &[&str] = match node.get("kty")?.as_str()? {
+        "RSA" => &["e", "kty", "n"],
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    let is_plain = |text: &&str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let member = |name: &&'static str| Some((*name, node.get(name)?.as_str().filter(is_plain)?));
+    let members: Option<Vec<_>> = names.iter().map(member).collect();
+    Some(thumbprint(members?.into_iter()))
+}
+
+/// True for a key that says itself that it is for encryption, or of a kind or for an algorithm that nothing here verifies.
+#[cfg(feature = "tokens")]
+pub(super) fn is_for_others(node: &Node) -> bool {
+    let text = |name: &str| node.get(name).and_then(Node::as_str);
+    let is_known = match text("kty") {
+        Some("RSA" | "oct") | None => true,
+        Some("EC") => matches!(text("crv"), Some("P-256" | "P-384") | None),
+        Some("OKP") => matches!(text("crv"), Some("Ed25519") | None),
+        Some(_) => false,
+    };
+    !is_known
+        || text("use").is_some_and(|purpose| purpose != "sig")
+        || text("alg").is_some_and(|name| JwsAlgorithm::parse(name).is_none())
 }
 
 /// RFC 7517 §4.2 and §4.3.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::algorithm::JwsAlgorithm;
+#[cfg(feature = "tokens")]
+use super::key;
 use super::key::{KeyError, VerificationKey};
 use crate::json::{self, JsonErrorKind};
 use crate::tree::{Node, Value};
@@ -35,6 +37,10 @@ pub enum KeySetError {
     Shape,
     /// Secrets beside public keys: one could be taken for the other.
     Mixed,
+    /// A secret in a set that is fetched: whoever can read it can sign.
+    Secret,
+    /// No key is among those that are pinned.
+    Unpinned,
     /// A key that may not be used.
     Key {
         /// Its place in the list, from 0.
@@ -52,31 +58,70 @@ impl KeySet {
     /// # Errors
     /// Every key that may not be used, and what is wrong with the set.
     pub fn from_json(text: &str) -> Result<Self, KeySetErrors> {
-        let refused = |error| KeySetErrors { errors: vec![error] };
+        let root = Self::parse(text)?;
+        Self::read(Self::nodes(&root)?.iter())
+    }
+
+    /// Reads a key set, of which only the keys with these thumbprints count, and says which others are there. Those are not looked at any further.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn pinned(text: &str, pins: &[String]) -> Result<(Self, Vec<String>), KeySetErrors> {
+        let root = Self::parse(text)?;
+        let mut unpinned = Vec::new();
+        let mut kept = Vec::new();
+        for node in Self::nodes(&root)? {
+            match key::thumbprint_of(node) {
+                Some(thumbprint) if pins.contains(&thumbprint) => kept.push(node),
+                Some(thumbprint) => unpinned.push(thumbprint),
+                None => {}
+            }
+        }
+        if kept.is_empty() {
+            return Err(refused(KeySetError::Unpinned));
+        }
+        Ok((Self::read(kept.into_iter())?, unpinned))
+    }
+
+    /// Reads a key set that is fetched and not pinned, and says which keys it has. Keys that are plainly for something else are passed over
+    /// (RFC 7517 §5); one that could verify and may not refuses the set.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn unpinned(text: &str) -> Result<(Self, Vec<String>), KeySetErrors> {
+        let root = Self::parse(text)?;
+        let nodes = Self::nodes(&root)?.iter();
+        let set = Self::read(nodes.filter(|node| !key::is_for_others(node)))?;
+        if set.is_symmetric() {
+            return Err(refused(KeySetError::Secret));
+        }
+        let thumbprints = set.keys.iter().filter_map(VerificationKey::thumbprint).collect();
+        Ok((set, thumbprints))
+    }
+
+    fn parse(text: &str) -> Result<Node, KeySetErrors> {
         if text.len() > MAX_KEY_SET {
             return Err(refused(KeySetError::TooLarge));
         }
-        let root = json::parse(text).map_err(|error| {
+        json::parse(text).map_err(|error| {
             refused(KeySetError::Json(match error.kind {
                 JsonErrorKind::Expected(what) => format!("expected {what}"),
                 JsonErrorKind::DuplicateKey(_) => "a name occurs twice in an object".to_owned(),
                 JsonErrorKind::TooDeep => "more than 64 levels of nesting".to_owned(),
             }))
-        })?;
-        let single = std::slice::from_ref(&root);
-        let nodes = match (root.get("keys"), root.get("kty")) {
-            (Some(list), None) if matches!(list.value, Value::List(_)) => list.items(),
-            (None, Some(_)) => single,
-            _ => return Err(refused(KeySetError::Shape)),
-        };
-        Self::read(nodes)
+        })
     }
 
-    fn read(nodes: &[Node]) -> Result<Self, KeySetErrors> {
+    /// The keys of a set, or one key alone.
+    fn nodes(root: &Node) -> Result<&[Node], KeySetErrors> {
+        match (root.get("keys"), root.get("kty")) {
+            (Some(list), None) if matches!(list.value, Value::List(_)) => Ok(list.items()),
+            (None, Some(_)) => Ok(std::slice::from_ref(root)),
+            _ => Err(refused(KeySetError::Shape)),
+        }
+    }
+
+    fn read<'n>(nodes: impl Iterator<Item = &'n Node>) -> Result<Self, KeySetErrors> {
         let mut errors = Vec::new();
         let mut keys = Vec::new();
         let mut ids = HashSet::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in nodes.enumerate() {
             let id = node.get("kid").and_then(Node::as_str);
             let key = VerificationKey::read(node).and_then(|key| {
                 let is_new = key.id().is_none_or(|id| ids.insert(id.to_owned()));
@@ -95,7 +140,7 @@ impl KeySet {
         if is_mixed {
             errors.push(KeySetError::Mixed);
         }
-        if nodes.is_empty() {
+        if keys.is_empty() && errors.is_empty() {
             errors.push(KeySetError::Shape);
         }
         if errors.is_empty() {
@@ -124,14 +169,19 @@ impl KeySet {
         keys.any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)))
     }
 
-    /// The key for a token: that of its `kid`, or, of a token without, the only one that fits its algorithm. Never tries several.
-    pub(super) fn select(&self, id: Option<&str>, algorithm: JwsAlgorithm) -> Option<&VerificationKey> {
+    /// The place of the key for a token: that of its `kid`, or, of a token without, the only one that fits its algorithm. Never tries several.
+    pub(super) fn select(&self, id: Option<&str>, algorithm: JwsAlgorithm) -> Option<usize> {
         if id.is_some() {
-            return self.keys.iter().find(|key| key.id() == id);
+            return self.keys.iter().position(|key| key.id() == id);
         }
-        let mut fitting = self.keys.iter().filter(|key| key.fits(algorithm));
-        fitting.next().filter(|_| fitting.next().is_none())
+        let mut fitting = self.keys.iter().enumerate().filter(|(_, key)| key.fits(algorithm));
+        let (index, _) = fitting.next()?;
+        fitting.next().is_none().then_some(index)
     }
+}
+
+fn refused(error: KeySetError) -> KeySetErrors {
+    KeySetErrors { errors: vec![error] }
 }
 
 /// At most 64 printable characters.
@@ -156,6 +206,8 @@ impl fmt::Display for KeySetError {
             Self::Json(what) => write!(f, "no JSON: {what}"),
             Self::TooLarge => f.write_str("longer than 64 KiB"),
             Self::Shape => f.write_str("neither a key nor an object with a list `keys` that has one"),
+            Self::Secret => f.write_str("a secret (`oct`) in a set that is fetched: whoever can read it can sign"),
+            Self::Unpinned => f.write_str("no key is among those that are pinned"),
             Self::Mixed => f.write_str("secrets (`oct`) beside public keys: keep them in sets of their own"),
             Self::Key { index, id, why } => {
                 write!(f, "keys[{index}]")?;

@@ -1,7 +1,9 @@
 //! One `tokens` section of the policy.
 
+use std::sync::Arc;
+
 use super::{JwsAlgorithm, KeySet};
-use crate::secret::SecretReference;
+use crate::secret::{Secret, SecretReference};
 
 /// What a policy wants of tokens.
 #[derive(Clone, Debug)]
@@ -12,7 +14,11 @@ pub(crate) struct TokenSection {
     pub(crate) algorithms: Vec<JwsAlgorithm>,
     /// As [`normal_type`] makes them; the empty one admits an absent `typ`.
     pub(crate) types: Vec<String>,
-    pub(crate) keys: KeySource,
+    pub(crate) source: TokenSource,
+    /// The thumbprints of the keys that count; empty: all of the set.
+    pub(crate) pins: Vec<String>,
+    /// Whether what was found of a token counts for its later uses.
+    pub(crate) is_cached: bool,
     pub(crate) required_claims: Vec<String>,
     /// A claim, and the values that it may have.
     pub(crate) expect: Vec<(String, Vec<String>)>,
@@ -26,12 +32,23 @@ pub(crate) struct TokenSection {
     pub(crate) rules: TokenRules,
 }
 
-/// Where the keys come from.
+/// What vouches for tokens: keys, or a server that is asked.
 #[derive(Clone, Debug)]
-pub(crate) enum KeySource {
-    Inline(std::sync::Arc<KeySet>),
+pub(crate) enum TokenSource {
+    Inline(Arc<KeySet>),
     /// The face reads it.
     File(KeyFile),
+    /// The face fetches it.
+    Url(String),
+    Introspection(Introspection),
+}
+
+/// A server that says what a token is worth (RFC 7662).
+#[derive(Clone, Debug)]
+pub(crate) struct Introspection {
+    pub(crate) url: String,
+    pub(crate) client_id: String,
+    pub(crate) secret: Secret,
 }
 
 /// A file with keys, and where the policy names it.
@@ -57,7 +74,8 @@ pub(crate) struct TokenRules {
     pub(crate) section: String,
     pub(crate) types: String,
     pub(crate) algorithms: String,
-    pub(crate) keys: String,
+    /// Of the keys, or of the server that is asked.
+    pub(crate) source: String,
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) max_lifetime: String,
@@ -68,13 +86,16 @@ pub(crate) struct TokenRules {
 }
 
 impl TokenRules {
-    pub(crate) fn new(section: &str) -> Self {
+    pub(crate) fn new(section: &str, source: &TokenSource) -> Self {
         let rule = |key: &str| format!("tokens.{section}.{key}");
         Self {
             section: format!("tokens.{section}"),
             types: rule("types"),
             algorithms: rule("algorithms"),
-            keys: rule("keys"),
+            source: rule(match source {
+                TokenSource::Introspection(_) => "introspection",
+                _ => "keys",
+            }),
             issuer: rule("issuer"),
             audience: rule("audience"),
             max_lifetime: rule("max_lifetime"),

@@ -134,6 +134,8 @@ pub enum Reason {
     TokenSignatureMismatch,
     /// A token that is bound to its holder (`cnf`), which nothing checks.
     TokenBindingMissing,
+    /// The keys for tokens, or the server that knows tokens, cannot be had.
+    TokenKeysUnavailable,
     /// A claim that must be there is not.
     ClaimMissing,
     /// A claim of another type.
@@ -152,6 +154,8 @@ pub enum Reason {
     TokenLifetimeTooLong,
     /// Issued longer ago than the policy allows.
     TokenTooOld,
+    /// Not active, by the server that knows tokens (RFC 7662 §2.2).
+    TokenInactive,
     /// Without a scope that the route needs.
     ScopeInsufficient,
     /// No nonce, and no webhook id.
@@ -166,7 +170,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 49] = [
         Self::RequestMalformed,
         Self::HeaderDuplicate,
         Self::BodyTooLarge,
@@ -200,6 +204,7 @@ impl Reason {
         Self::TokenKeyUnknown,
         Self::TokenSignatureMismatch,
         Self::TokenBindingMissing,
+        Self::TokenKeysUnavailable,
         Self::ClaimMissing,
         Self::ClaimMalformed,
         Self::ClaimMismatch,
@@ -209,6 +214,7 @@ impl Reason {
         Self::TokenNotYetValid,
         Self::TokenLifetimeTooLong,
         Self::TokenTooOld,
+        Self::TokenInactive,
         Self::ScopeInsufficient,
         Self::NonceMissing,
         Self::NonceMalformed,
@@ -253,6 +259,7 @@ impl Reason {
             Self::TokenKeyUnknown => "token_key_unknown",
             Self::TokenSignatureMismatch => "token_signature_mismatch",
             Self::TokenBindingMissing => "token_binding_missing",
+            Self::TokenKeysUnavailable => "token_keys_unavailable",
             Self::ClaimMissing => "claim_missing",
             Self::ClaimMalformed => "claim_malformed",
             Self::ClaimMismatch => "claim_mismatch",
@@ -262,6 +269,7 @@ impl Reason {
             Self::TokenNotYetValid => "token_not_yet_valid",
             Self::TokenLifetimeTooLong => "token_lifetime_too_long",
             Self::TokenTooOld => "token_too_old",
+            Self::TokenInactive => "token_inactive",
             Self::ScopeInsufficient => "scope_insufficient",
             Self::NonceMissing => "nonce_missing",
             Self::NonceMalformed => "nonce_malformed",
@@ -307,6 +315,7 @@ impl Reason {
             Self::TokenKeyUnknown => 85,
             Self::TokenSignatureMismatch => 86,
             Self::TokenBindingMissing => 87,
+            Self::TokenKeysUnavailable => 88,
             Self::ClaimMissing => 100,
             Self::ClaimMalformed => 101,
             Self::ClaimMismatch => 102,
@@ -316,6 +325,7 @@ impl Reason {
             Self::TokenNotYetValid => 106,
             Self::TokenLifetimeTooLong => 107,
             Self::TokenTooOld => 108,
+            Self::TokenInactive => 110,
             Self::ScopeInsufficient => 109,
             Self::NonceMissing => 70,
             Self::NonceMalformed => 71,
@@ -356,7 +366,8 @@ impl Reason {
             | Self::TokenHeaderNotUnderstood
             | Self::TokenKeyUnknown
             | Self::TokenSignatureMismatch
-            | Self::TokenBindingMissing => Check::Token,
+            | Self::TokenBindingMissing
+            | Self::TokenKeysUnavailable => Check::Token,
             Self::ClaimMissing
             | Self::ClaimMalformed
             | Self::ClaimMismatch
@@ -366,6 +377,7 @@ impl Reason {
             | Self::TokenNotYetValid
             | Self::TokenLifetimeTooLong
             | Self::TokenTooOld
+            | Self::TokenInactive
             | Self::ScopeInsufficient => Check::Claims,
             Self::NonceMissing | Self::NonceMalformed | Self::NonceReplayed | Self::ReplayStoreUnavailable => {
                 Check::Nonce
@@ -378,7 +390,7 @@ impl Reason {
     pub const fn public(self) -> &'static str {
         match (self, self.check()) {
             (Self::SignatureMissing | Self::TokenMissing | Self::ScopeInsufficient, _) => self.as_str(),
-            (Self::ReplayStoreUnavailable, _) => "unavailable",
+            (Self::ReplayStoreUnavailable | Self::TokenKeysUnavailable, _) => "unavailable",
             (_, Check::Signature | Check::Nonce) => "signature_invalid",
             (_, Check::Token | Check::Claims) => "token_invalid",
             _ => self.as_str(),
@@ -392,7 +404,7 @@ impl Reason {
         match (self, self.check()) {
             (Self::BodyTooLarge, _) => 413,
             (Self::HostNotAllowed, _) => 421,
-            (Self::ReplayStoreUnavailable, _) => 503,
+            (Self::ReplayStoreUnavailable | Self::TokenKeysUnavailable, _) => 503,
             (_, Check::Request | Check::Host) => 400,
             (_, Check::Peer | Check::Origin | Check::Route) => 403,
             (Self::ScopeInsufficient, _) => 403,

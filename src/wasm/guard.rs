@@ -1,7 +1,10 @@
 //! The guard, and the one buffer through which requests reach it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+#[cfg(feature = "tokens")]
+use js_sys::JSON;
 use js_sys::JsString;
 use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -10,6 +13,8 @@ use super::{WasmPolicy, WasmSecrets};
 use crate::guard::{ClaimRule, Guard, Inspection};
 use crate::request::{PackedError, Request, Timestamp};
 use crate::signature::{ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH, SignOptions};
+#[cfg(feature = "tokens")]
+use crate::token::TokenStore;
 use crate::verdict::{Verdict, VerdictDocument};
 use crate::wasm_value::{coded, object, policy_error};
 
@@ -17,8 +22,13 @@ use crate::wasm_value::{coded, object, policy_error};
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct WasmGuard {
-    guard: Guard,
-    replay: MemoryReplay,
+    pub(super) guard: Guard,
+    replay: RefCell<MemoryReplay>,
+    /// In a cell, since a verdict is told with what was found of the request.
+    #[cfg(feature = "tokens")]
+    pub(super) tokens: RefCell<TokenStore>,
+    #[cfg(feature = "tokens")]
+    pub(super) verification: super::tokens::Verification,
     /// Of every key that was ever loaded, by what stands for its secret: what its claims depend on.
     claim_rules: Vec<(ClaimRule, ClaimRule)>,
     buffer: Vec<u8>,
@@ -56,6 +66,8 @@ struct Stage {
     body: Option<usize>,
     /// What became of its claim, and the store's epoch.
     claimed: Option<(ClaimOutcome, Timestamp)>,
+    /// Its claim is made in memory.
+    claims_here: bool,
 }
 
 /// A claim, for a store that is not in memory.
@@ -81,7 +93,11 @@ impl WasmGuard {
         Ok(Self {
             claim_rules: guard.claim_rules().collect(),
             guard,
-            replay: MemoryReplay::new(Timestamp(epoch)),
+            replay: RefCell::new(MemoryReplay::new(Timestamp(epoch))),
+            #[cfg(feature = "tokens")]
+            tokens: RefCell::new(TokenStore::new().verifying_outside()),
+            #[cfg(feature = "tokens")]
+            verification: super::tokens::Verification::default(),
             buffer: Vec::new(),
             stage: Stage::default(),
             kept: None,
@@ -114,7 +130,7 @@ impl WasmGuard {
             }
         }
         if has_changed {
-            self.replay.restart(Timestamp(epoch));
+            self.replay.get_mut().restart(Timestamp(epoch));
         }
         Ok(())
     }
@@ -134,7 +150,7 @@ impl WasmGuard {
             length,
             ..Stage::default()
         });
-        self.judge().map_or(u32::MAX, |inspection| inspection.code())
+        self.run()
     }
 
     /// Judges the whole request: the head, behind it `body` bytes of body, and its nonce by the store in memory. The integer form of the verdict.
@@ -144,33 +160,29 @@ impl WasmGuard {
             length,
             body: Some(body),
             claimed: None,
+            claims_here: true,
         });
-        let inspection = match judge(&self.guard, &self.buffer, self.stage) {
-            Err(_) => return u32::MAX,
-            Ok(Inspection::NeedsNonce(needs)) => {
-                let (outcome, epoch) = (needs.claim_outcome_in(&mut self.replay), self.replay.epoch());
-                self.stage.claimed = Some((outcome, epoch));
-                Inspection::Decided(needs.answer(outcome, epoch))
-            }
-            Ok(inspection) => inspection,
-        };
-        self.kept = kept(&inspection, body);
-        inspection.code()
+        self.run()
     }
 
-    /// Judges the request but for its nonce: what a store has to claim for it, or undefined if it is decided.
-    ///
-    /// # Errors
-    /// `HOSTBOUND_REQUEST` if the buffer holds no packed request.
-    pub fn claim(&mut self, length: usize, body: usize) -> Result<JsValue, JsValue> {
+    /// Judges the request but for its nonce: the integer form of the inspection.
+    #[wasm_bindgen(js_name = judgeToClaim)]
+    pub fn judge_to_claim(&mut self, length: usize, body: usize) -> u32 {
         self.begin(Stage {
             length,
             body: Some(body),
             claimed: None,
+            claims_here: false,
         });
-        let inspection = judge(&self.guard, &self.buffer, self.stage).map_err(unreadable)?;
-        let Inspection::NeedsNonce(needs) = inspection else {
-            self.kept = kept(&inspection, body);
+        self.run()
+    }
+
+    /// What a store has to claim for the request in the buffer, or undefined if it is decided.
+    ///
+    /// # Errors
+    /// `HOSTBOUND_REQUEST` if the buffer holds no packed request.
+    pub fn claim(&self) -> Result<JsValue, JsValue> {
+        let Inspection::NeedsNonce(needs) = self.judge().map_err(unreadable)? else {
             return Ok(JsValue::UNDEFINED);
         };
         let claim = needs.claim();
@@ -196,12 +208,9 @@ impl WasmGuard {
             length,
             body: Some(body),
             claimed: Some((outcome, Timestamp(epoch))),
+            claims_here: false,
         });
-        let Ok(inspection) = judge(&self.guard, &self.buffer, self.stage) else {
-            return u32::MAX;
-        };
-        self.kept = kept(&inspection, body);
-        inspection.code()
+        self.run()
     }
 
     /// The most bytes of body that the request in the buffer may have; undefined if its body is not asked for.
@@ -220,7 +229,17 @@ impl WasmGuard {
     /// # Errors
     /// `HOSTBOUND_REQUEST` if the buffer holds no packed request, or one whose body or nonce was not judged.
     pub fn verdict(&self, id: Option<String>) -> Result<JsValue, JsValue> {
-        Ok(object(&self.document(id)?))
+        let document = self.document(id)?;
+        // Claims have numbers and keys, such as `__proto__`, that only JSON's own reader makes into what JS expects.
+        #[cfg(feature = "tokens")]
+        if document
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.token.is_some())
+        {
+            return JSON::parse(&document.to_json());
+        }
+        Ok(object(&document))
     }
 
     /// The full verdict on the request in the buffer, as JSON.
@@ -274,7 +293,7 @@ impl WasmGuard {
             Stage {
                 length,
                 body: Some(body),
-                claimed: None,
+                ..Stage::default()
             },
         )
         .map_err(unreadable)?;
@@ -305,11 +324,62 @@ struct SignedDocument<'a> {
 }
 
 impl WasmGuard {
-    fn judge(&self) -> Result<Inspection<'_>, PackedError> {
-        judge(&self.guard, &self.buffer, self.stage)
+    /// With what was found of the request before.
+    pub(super) fn judge(&self) -> Result<Inspection<'_>, PackedError> {
+        let (request, now, body) = unpack(&self.buffer, self.stage)?;
+        #[cfg(not(feature = "tokens"))]
+        let mut inspection = self.guard.inspect(&request, now);
+        #[cfg(feature = "tokens")]
+        let mut inspection = self
+            .guard
+            .inspect_again_in(&request, now, &mut self.tokens.borrow_mut());
+        loop {
+            inspection = match inspection {
+                Inspection::NeedsBody(mut needs) if self.stage.body.is_some() => {
+                    needs.update(body);
+                    needs.finish()
+                }
+                Inspection::NeedsNonce(needs) => match self.stage.claimed {
+                    Some((outcome, epoch)) => return Ok(Inspection::Decided(needs.answer(outcome, epoch))),
+                    None => return Ok(Inspection::NeedsNonce(needs)),
+                },
+                #[cfg(feature = "tokens")]
+                Inspection::NeedsVerification(mut needs) => {
+                    self.verification.set(&needs);
+                    needs.suspend(&mut self.tokens.borrow_mut());
+                    return Ok(Inspection::NeedsVerification(needs));
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Judges what is in the buffer, at its stage: the integer form, or 2^32-1 if it is no packed request.
+    pub(super) fn run(&mut self) -> u32 {
+        let Ok(inspection) = self.judge() else {
+            return u32::MAX;
+        };
+        let (inspection, claimed) = match inspection {
+            Inspection::NeedsNonce(needs) if self.stage.claims_here => {
+                let mut replay = self.replay.borrow_mut();
+                let (outcome, epoch) = (needs.claim_outcome_in(&mut replay), replay.epoch());
+                (
+                    Inspection::Decided(needs.answer(outcome, epoch)),
+                    Some((outcome, epoch)),
+                )
+            }
+            other => (other, self.stage.claimed),
+        };
+        let code = inspection.code();
+        let kept = kept(&inspection, self.stage.body.unwrap_or(0));
+        self.kept = kept;
+        self.stage.claimed = claimed;
+        code
     }
 
     fn begin(&mut self, stage: Stage) {
+        #[cfg(feature = "tokens")]
+        self.tokens.get_mut().begin();
         self.stage = stage;
         self.kept = None;
     }
@@ -356,28 +426,10 @@ fn unpack(buffer: &[u8], stage: Stage) -> Result<Unpacked<'_>, PackedError> {
     Ok((request, now, body))
 }
 
-fn judge<'a>(guard: &'a Guard, buffer: &'a [u8], stage: Stage) -> Result<Inspection<'a>, PackedError> {
-    let (request, now, body) = unpack(buffer, stage)?;
-    let mut inspection = guard.inspect(&request, now);
-    loop {
-        inspection = match inspection {
-            Inspection::NeedsBody(mut needs) if stage.body.is_some() => {
-                needs.update(body);
-                needs.finish()
-            }
-            Inspection::NeedsNonce(needs) => match stage.claimed {
-                Some((outcome, epoch)) => return Ok(Inspection::Decided(needs.answer(outcome, epoch))),
-                None => return Ok(Inspection::NeedsNonce(needs)),
-            },
-            other => return Ok(other),
-        }
-    }
-}
-
 fn guard(policy: &WasmPolicy, secrets: &WasmSecrets) -> Result<Guard, JsValue> {
     Guard::with_secrets(Arc::clone(&policy.policy), &secrets.secrets).map_err(|errors| policy_error(&errors))
 }
 
-fn unreadable(error: PackedError) -> JsValue {
+pub(super) fn unreadable(error: PackedError) -> JsValue {
     coded(&error.to_string(), "HOSTBOUND_REQUEST").into()
 }

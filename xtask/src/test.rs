@@ -131,7 +131,7 @@ fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
         "--package hostbound --all-targets --no-default-features",
         &format!("{wasm} wasm"),
         &format!("{wasm} wasm-toml"),
-        &format!("{wasm} wasm,egress"),
+        &format!("{wasm} wasm,egress,tokens"),
     ] {
         Run::cargo(&format!("clippy --quiet {what} -- -D warnings")).run()?;
     }

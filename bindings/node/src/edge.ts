@@ -13,7 +13,8 @@
  * @module
  */
 
-import { isStarted, start } from './engine.js'
+import { core, startCore } from './core.js'
+import type { Engine } from './engine.js'
 import { HostboundError } from './errors.js'
 import { Policy as BasePolicy } from './policy.js'
 import { isTomlStarted, startToml } from './toml.js'
@@ -31,15 +32,17 @@ export function initialize(module: WebAssembly.Module, toml?: WebAssembly.Module
   if (!(module instanceof WebAssembly.Module) || (toml !== undefined && !(toml instanceof WebAssembly.Module))) {
     throw new HostboundError('HOSTBOUND_ENGINE', '`initialize` takes a WebAssembly.Module')
   }
-  start(module)
+  startCore(module)
   if (toml !== undefined) startToml(toml)
 }
 
 /** What a service answers as, and to whom. Needs {@link initialize} first. */
 export class Policy extends BasePolicy {
   /** @internal */
-  protected static override async load(): Promise<void> {
-    if (!isStarted()) throw new HostboundError('HOSTBOUND_ENGINE', 'call `initialize` first')
+  protected static override async load(): Promise<Engine> {
+    const engine = core()
+    if (engine === undefined) throw new HostboundError('HOSTBOUND_ENGINE', 'call `initialize` first')
+    return engine
   }
 
   /** @internal */

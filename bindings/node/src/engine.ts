@@ -1,20 +1,23 @@
-import { initSync } from '../wasm/hostbound.js'
-import { HostboundError } from './errors.js'
+import type { WasmGuard, WasmPolicy, WasmSecrets } from '../wasm-node/hostbound.js'
 
-let memory: WebAssembly.Memory | undefined
-
-/** Instantiates the engine, once for all entries. */
-export function start(module: WebAssembly.Module): void {
-  memory ??= initSync({ module }).memory
+/**
+ * A module of the engine that runs: its classes, and the memory that they share. Each policy knows the one that compiled it, and whatever
+ * works by the policy works in there: what one module has made means nothing to another.
+ *
+ * The types are those of Node's module, which has all that the core has.
+ */
+export interface Engine {
+  readonly WasmGuard: typeof WasmGuard
+  readonly WasmPolicy: typeof WasmPolicy
+  readonly WasmSecrets: typeof WasmSecrets
+  /** Its buffer is another one after it has grown. */
+  readonly memory: WebAssembly.Memory
 }
 
-/** True if the engine runs. */
-export function isStarted(): boolean {
-  return memory !== undefined
-}
+/** What was generated around a module. */
+type Glue = Omit<Engine, 'memory'> & { initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory } }
 
-/** The engine's memory. Its buffer is another one after it has grown. */
-export function engineMemory(): WebAssembly.Memory {
-  if (memory === undefined) throw new HostboundError('HOSTBOUND_ENGINE', 'the engine is not loaded')
-  return memory
+/** Instantiates a module; one that runs stays what it is. */
+export function start({ initSync, WasmGuard, WasmPolicy, WasmSecrets }: Glue, module: WebAssembly.Module): Engine {
+  return { WasmGuard, WasmPolicy, WasmSecrets, memory: initSync({ module }).memory }
 }

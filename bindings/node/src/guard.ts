@@ -1,9 +1,8 @@
-import { WasmGuard } from '../wasm/hostbound.js'
-import { engineMemory } from './engine.js'
+import type { WasmGuard, WasmPolicy, WasmSecrets } from '../wasm-node/hostbound.js'
 import { fromEngine, HostboundError } from './errors.js'
 import { GuardMemory, putBody } from './memory.js'
 import { pack } from './pack.js'
-import { engineOf, type Policy } from './policy.js'
+import { compiledOf, engineOf, type Policy } from './policy.js'
 import type { HttpRequest } from './request.js'
 import { type Secrets, secretsFor } from './secrets.js'
 import type { Verdict } from './verdict.js'
@@ -13,7 +12,7 @@ const UNREADABLE = 0xffff_ffff
 
 /** What a guard needs beside its policy. */
 export interface GuardOptions {
-  /** The secrets that the policy refers to. Every one must be there. */
+  /** The secrets and key sets that the policy refers to. Every one must be there. */
   readonly secrets?: Secrets | undefined
   /**
    * Since when the replay store in memory has kept every claim, in Unix seconds: signatures from before are refused. Default: the
@@ -87,8 +86,10 @@ export class Guard {
   constructor(policy: Policy, options: GuardOptions = {}) {
     const { secrets = {}, epoch } = options
     this.#policy = policy
-    this.#engine = usingSecrets(policy, secrets, (found) => new WasmGuard(engineOf(policy), found, epoch === undefined ? nextSecond() : seconds(epoch)))
-    this.#memory = new GuardMemory(this.#engine, engineMemory)
+    const since = epoch === undefined ? nextSecond() : seconds(epoch)
+    const { WasmGuard, memory } = engineOf(policy)
+    this.#engine = usingSecrets(policy, secrets, (compiled, found) => new WasmGuard(compiled, found, since))
+    this.#memory = new GuardMemory(this.#engine, memory)
   }
 
   /** The policy. */
@@ -101,10 +102,14 @@ export class Guard {
    * another name now, or its section another window or profile, the store in memory begins anew: signatures from before are refused,
    * for `clock_tolerance` and a second.
    *
-   * @throws {@link PolicyError} for secrets that are missing or cannot be keys; then nothing has changed.
+   * @throws {@link PolicyError} for secrets that are missing or cannot be keys, {@link HostboundError} `HOSTBOUND_OPTION` for a policy of
+   * an entry with another engine; then nothing has changed.
    */
   reload(policy: Policy, { secrets = {} }: Pick<GuardOptions, 'secrets'> = {}): void {
-    usingSecrets(policy, secrets, (found) => this.#engine.reload(engineOf(policy), found, nextSecond()))
+    if (engineOf(policy) !== engineOf(this.#policy)) {
+      throw new HostboundError('HOSTBOUND_OPTION', 'the policy is of another engine: read it with the `Policy` of the same entry')
+    }
+    usingSecrets(policy, secrets, (compiled, found) => this.#engine.reload(compiled, found, nextSecond()))
     this.#policy = policy
     this.#id = undefined
   }
@@ -257,10 +262,10 @@ function randomNonce(): string {
 }
 
 /** The engine's copies of the secrets are wiped when this is over. */
-function usingSecrets<Result>(policy: Policy, secrets: Secrets, use: (found: ReturnType<typeof secretsFor>) => Result): Result {
+function usingSecrets<Result>(policy: Policy, secrets: Secrets, use: (compiled: WasmPolicy, found: WasmSecrets) => Result): Result {
   const found = secretsFor(policy, secrets)
   try {
-    return use(found)
+    return use(compiledOf(policy), found)
   } catch (error) {
     throw fromEngine(error)
   } finally {

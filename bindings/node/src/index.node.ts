@@ -1,5 +1,5 @@
 /**
- * Hostbound in Node: the engine is read from the package's folder.
+ * Hostbound in Node: the engine, with tokens, is read from the package's folder.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
+import type { Engine } from './engine.js'
 import { loadEngine, loadToml } from './node/modules.js'
 import { decoded, Policy as BasePolicy, type PolicyOptions } from './policy.js'
 
@@ -15,7 +16,7 @@ export * from './common.js'
 /** What a service answers as, and to whom; also read from files. */
 export class Policy extends BasePolicy {
   /** @internal */
-  protected static override load(): Promise<void> {
+  protected static override load(): Promise<Engine> {
     return loadEngine()
   }
 

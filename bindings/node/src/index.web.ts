@@ -4,20 +4,21 @@
  * @module
  */
 
-import { start } from './engine.js'
+import { startCore } from './core.js'
+import type { Engine } from './engine.js'
 import { HostboundError } from './errors.js'
 import { Policy as BasePolicy } from './policy.js'
 import { startToml } from './toml.js'
 
 export * from './common.js'
 
-const loadEngine = once(async () => start(await fetchModule(new URL('../wasm/hostbound_bg.wasm', import.meta.url))))
+const loadEngine = once(async () => startCore(await fetchModule(new URL('../wasm/hostbound_bg.wasm', import.meta.url))))
 const loadReader = once(async () => startToml(await fetchModule(new URL('../wasm-toml/hostbound_bg.wasm', import.meta.url))))
 
 /** What a service answers as, and to whom. */
 export class Policy extends BasePolicy {
   /** @internal */
-  protected static override load(): Promise<void> {
+  protected static override load(): Promise<Engine> {
     return loadEngine()
   }
 
@@ -34,8 +35,8 @@ async function fetchModule(url: URL): Promise<WebAssembly.Module> {
 }
 
 /** Done once, unless it fails: the network may be back the next time. */
-function once(load: () => Promise<void>): () => Promise<void> {
-  let loading: Promise<void> | undefined
+function once<Result>(load: () => Promise<Result>): () => Promise<Result> {
+  let loading: Promise<Result> | undefined
   return () =>
     (loading ??= load().catch((error: unknown) => {
       loading = undefined

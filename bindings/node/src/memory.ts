@@ -8,10 +8,10 @@ interface Buffered {
 /** The buffer of one guard, seen through a view that is renewed when the engine's memory has grown. */
 export class GuardMemory implements Memory {
   readonly #engine: Buffered
-  readonly #memory: () => WebAssembly.Memory
+  readonly #memory: WebAssembly.Memory
   #view = new Uint8Array()
 
-  constructor(engine: Buffered, memory: () => WebAssembly.Memory) {
+  constructor(engine: Buffered, memory: WebAssembly.Memory) {
     this.#engine = engine
     this.#memory = memory
   }
@@ -21,7 +21,7 @@ export class GuardMemory implements Memory {
     if (length > this.#view.length) {
       const size = Math.max(4096, 2 ** Math.ceil(Math.log2(length)))
       const start = this.#engine.reserve(size)
-      this.#view = new Uint8Array(this.#memory().buffer, start, size)
+      this.#view = new Uint8Array(this.#memory.buffer, start, size)
     }
     return this.#view
   }

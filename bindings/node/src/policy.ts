@@ -1,4 +1,5 @@
-import { WasmPolicy } from '../wasm/hostbound.js'
+import type { WasmPolicy } from '../wasm-node/hostbound.js'
+import type { Engine } from './engine.js'
 import { fromEngine, HostboundError, PolicyError } from './errors.js'
 import { readToml } from './toml.js'
 import type { Mode } from './verdict.js'
@@ -16,7 +17,7 @@ export interface PolicyOptions {
   readonly allowHostsSource?: string | undefined
 }
 
-/** Where a secret of a policy is to be found. */
+/** Where a secret or a key set of a policy is to be found. */
 export interface SecretReference {
   /** `env`: an environment variable; `file`: a path from the policy's folder; `name`: known to the caller. */
   readonly kind: 'env' | 'file' | 'name'
@@ -24,26 +25,31 @@ export interface SecretReference {
   readonly name: string
 }
 
-/** A reader of policies in the engine. */
-type Reader<Input> = (input: Input, file: string, hosts: string[], source: string) => WasmPolicy
+/** A reader of policies in an engine. */
+type Reader<Input> = (engine: Engine, input: Input, file: string, hosts: string[], source: string) => WasmPolicy
 
 /** The most levels of nesting, as in JSON. */
-export const MAX_DEPTH = 64
+const MAX_DEPTH = 64
 
-/** The engine's policy behind a {@link Policy}. */
-export let engineOf: (policy: Policy) => WasmPolicy
+/** The engine that compiled a {@link Policy}. */
+export let engineOf: (policy: Policy) => Engine
+
+/** What it made of it. */
+export let compiledOf: (policy: Policy) => WasmPolicy
 
 /**
  * What a service answers as, and to whom. A `Policy` is valid: nothing about it is checked later.
  *
- * Entries differ in how they load the engine; this is what they share.
+ * Entries differ in the engine that they load; this is what they share.
  */
 export class Policy {
   static {
     engineOf = (policy) => policy.#engine
+    compiledOf = (policy) => policy.#compiled
   }
 
-  readonly #engine: WasmPolicy
+  readonly #engine: Engine
+  readonly #compiled: WasmPolicy
   /** `sha256:` and 64 hex digits: the SHA-256 of the RFC 8785 JSON of the document. The same for TOML, JSON and objects. */
   readonly digest: string
   /** The policy's name, or null. */
@@ -52,10 +58,12 @@ export class Policy {
   readonly mode: Mode
   /** True if verdicts depend on the peer: then every request must come with one. */
   readonly needsPeer: boolean
-  /** Where the secrets of its signatures are to be found. */
+  /** Where the secrets of its signatures and the key sets of its tokens are to be found. */
   readonly secrets: readonly SecretReference[]
   /** The names of its `signatures` sections. */
   readonly signatures: readonly string[]
+  /** The names of its `tokens` sections. Only Node's engine takes a policy that has any. */
+  readonly tokens: readonly string[]
   /** True if it asks for a replay store that all processes share: then a store in memory will not do. */
   readonly needsSharedReplay: boolean
   /** The largest `max_body` of its signatures, in bytes; 0 if it has none. */
@@ -64,18 +72,20 @@ export class Policy {
   readonly addedHosts: readonly string[]
 
   /** Policies are made by reading. */
-  protected constructor(engine: WasmPolicy) {
+  protected constructor(engine: Engine, compiled: WasmPolicy) {
     this.#engine = engine
-    this.digest = engine.digest
-    this.name = engine.name ?? null
-    this.mode = engine.mode as Mode
-    this.needsPeer = engine.needsPeer
-    const secrets = engine.secrets() as [SecretReference['kind'], string][]
+    this.#compiled = compiled
+    this.digest = compiled.digest
+    this.name = compiled.name ?? null
+    this.mode = compiled.mode as Mode
+    this.needsPeer = compiled.needsPeer
+    const secrets = compiled.secrets() as [SecretReference['kind'], string][]
     this.secrets = Object.freeze(secrets.map(([kind, name]) => Object.freeze({ kind, name })))
-    this.signatures = Object.freeze(engine.signatures)
-    this.needsSharedReplay = engine.needsSharedReplay
-    this.maxBody = engine.maxBody
-    this.addedHosts = Object.freeze(engine.addedHosts)
+    this.signatures = Object.freeze(compiled.signatures)
+    this.tokens = Object.freeze(compiled.tokens)
+    this.needsSharedReplay = compiled.needsSharedReplay
+    this.maxBody = compiled.maxBody
+    this.addedHosts = Object.freeze(compiled.addedHosts)
   }
 
   /**
@@ -83,7 +93,7 @@ export class Policy {
    *
    * @internal
    */
-  protected static async load(): Promise<void> {
+  protected static async load(): Promise<Engine> {
     throw new HostboundError('HOSTBOUND_ENGINE', 'this class cannot load the engine: import `Policy` from an entry')
   }
 
@@ -102,7 +112,7 @@ export class Policy {
    * @internal
    */
   protected static async fromText(text: string, options?: PolicyOptions): Promise<Policy> {
-    await this.load()
+    const { WasmPolicy } = await this.load()
     return WasmPolicy.isJson(text) ? this.fromJson(text, options) : this.fromToml(text, options)
   }
 
@@ -112,8 +122,8 @@ export class Policy {
    * @throws {@link PolicyError} with every mistake, its line and column.
    */
   static async fromToml(text: string, options?: PolicyOptions): Promise<Policy> {
-    await Promise.all([this.load(), this.loadToml()])
-    return this.compile(tomlReader, checkedText(text), options)
+    const [engine] = await Promise.all([this.load(), this.loadToml()])
+    return this.compile(engine, tomlReader, checkedText(text), options)
   }
 
   /**
@@ -122,8 +132,7 @@ export class Policy {
    * @throws {@link PolicyError} with every mistake, its line and column.
    */
   static async fromJson(text: string, options?: PolicyOptions): Promise<Policy> {
-    await this.load()
-    return this.compile(WasmPolicy.fromJson, checkedText(text), options)
+    return this.compile(await this.load(), jsonReader, checkedText(text), options)
   }
 
   /**
@@ -132,29 +141,31 @@ export class Policy {
    * @throws {@link PolicyError} with every mistake and its path.
    */
   static async fromObject(object: object, options?: PolicyOptions): Promise<Policy> {
-    await this.load()
+    const engine = await this.load()
     if (depthOver(object, MAX_DEPTH)) throw refusal('syntax', `more than ${MAX_DEPTH} levels of nesting`, options)
-    return this.compile<object>(WasmPolicy.fromObject, object, options)
+    return this.compile(engine, objectReader, object, options)
   }
 
   /** @internal */
-  protected static compile<Input>(read: Reader<Input>, input: Input, options: PolicyOptions = {}): Policy {
+  protected static compile<Input>(engine: Engine, read: Reader<Input>, input: Input, options: PolicyOptions = {}): Policy {
     const { file = 'policy', allowHosts = [], allowHostsSource = 'allowHosts' } = options
     if (!Array.isArray(allowHosts) || !allowHosts.every((host) => typeof host === 'string')) {
       throw new HostboundError('HOSTBOUND_OPTION', '`allowHosts` is a list of strings')
     }
     try {
-      return new this(read(input, file, allowHosts, allowHostsSource))
+      return new this(engine, read(engine, input, file, allowHosts, allowHostsSource))
     } catch (error) {
       throw fromEngine(error)
     }
   }
 }
 
-const tomlReader: Reader<string> = (text, file, hosts, source) => WasmPolicy.fromTree(readToml(text, file), text, file, hosts, source)
+const tomlReader: Reader<string> = ({ WasmPolicy }, text, file, ...hosts) => WasmPolicy.fromTree(readToml(text, file), text, file, ...hosts)
+const jsonReader: Reader<string> = ({ WasmPolicy }, ...input) => WasmPolicy.fromJson(...input)
+const objectReader: Reader<object> = ({ WasmPolicy }, ...input) => WasmPolicy.fromObject(...input)
 
 /** An error about the whole document that the engine does not get to see. */
-export function refusal(code: string, message: string, { file = 'policy' }: PolicyOptions = {}): PolicyError {
+function refusal(code: string, message: string, { file = 'policy' }: PolicyOptions = {}): PolicyError {
   return new PolicyError(`${file}: ${message}`, [{ code, path: '', message, fix: null, line: null, column: null }])
 }
 
@@ -173,7 +184,7 @@ function checkedText(text: string): string {
 }
 
 /** The engine reads objects by recursion: a circle must not reach it. */
-export function depthOver(value: unknown, levels: number): boolean {
+function depthOver(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((member) => depthOver(member, levels - 1))
 }

@@ -17,7 +17,6 @@
 
 import { createHash } from 'node:crypto'
 
-import { WasmGuard } from '../wasm/hostbound.js'
 import { HostboundError } from './errors.js'
 import type { ReplayClaim, ReplayOutcome } from './guard.js'
 import { loadEngine } from './node/modules.js'
@@ -72,7 +71,7 @@ interface Connection {
 }
 
 async function claimIn({ send, sendAll }: Connection, { key, shareKey, shareLimit, expires, now }: ReplayClaim): Promise<ReplayOutcome> {
-  await loadEngine()
+  const { WasmGuard } = await loadEngine()
   const [claim, epoch] = WasmGuard.redisScripts() as [string, string]
   const digest = createHash('sha1').update(claim).digest('hex')
   const ask = (): Promise<unknown> =>

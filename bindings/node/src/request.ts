@@ -11,7 +11,7 @@ export type HttpVersion = '1.0' | '1.1' | '2' | '3'
 export interface HttpRequest {
   /** Copied into the verdict. */
   readonly id?: string | null | undefined
-  /** The time at which signatures are judged, in whole Unix seconds. Without it a request that needs one is malformed. */
+  /** The time at which signatures and tokens are judged, in whole Unix seconds. Without it a request that needs one is malformed. */
   readonly now?: number | null | undefined
   /** The method (RFC 9110 §9). */
   readonly method: Bytes

@@ -1,7 +1,7 @@
 import type { Reason } from './reason.js'
 
 /** A stage of the judgement; they run in this order. */
-export type Check = 'request' | 'host' | 'peer' | 'origin' | 'route' | 'signature' | 'nonce'
+export type Check = 'request' | 'host' | 'peer' | 'origin' | 'route' | 'signature' | 'token' | 'claims' | 'nonce'
 
 /** What a policy does with a request that fails a check. */
 export type Mode = 'enforce' | 'report'
@@ -16,6 +16,20 @@ export interface SignatureIdentity {
   readonly nonce: string | null
 }
 
+/** For whom a token was issued, and what for. */
+export interface TokenIdentity {
+  /** The section of the policy. */
+  readonly name: string
+  /** `iss`. */
+  readonly issuer: string
+  /** `sub`; null if the token has none. */
+  readonly subject: string | null
+  /** The scopes, in order, each once. */
+  readonly scopes: readonly string[]
+  /** The whole payload. Not for logs. */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
 /** Who was proved to ask, and for what. */
 export interface Identity {
   /** The normalized effective authority: lower case, IPv6 as in RFC 5952, the default port left out. Null for an exempt request. */
@@ -26,8 +40,8 @@ export interface Identity {
   readonly preflight: boolean
   /** What a signature proved; null if none was asked for, and in report mode. */
   readonly signature: SignatureIdentity | null
-  /** What a token proved. No policy can ask for one yet. */
-  readonly token: null
+  /** What a token proved; null if none was asked for, and in report mode. */
+  readonly token: TokenIdentity | null
 }
 
 /** In report mode, what would have denied the request. */

@@ -18,13 +18,14 @@ import { WebSocket } from 'ws'
 import { http, listening, statuses, stop, talk } from './support/raw.mjs'
 import { startRedis } from './support/redis.mjs'
 import { nextSecond, policyWith, SECRETS, signedLines, signerOf } from './support/signed.mjs'
+import { newKey, tokenOf } from './support/tokens.mjs'
 import { startWorker } from './support/workerd.mjs'
 
 const execFile = promisify(execFileWithCallback)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const blocks = [...readFileSync(join(PACKAGE, 'README.md'), 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text }))
 const [toml, ...rest] = blocks
-const [signedToml, egressToml] = rest.filter(({ language }) => language === 'toml')
+const [signedToml, tokenToml, egressToml] = rest.filter(({ language }) => language === 'toml')
 const scripts = rest.filter(({ language }) => language === 'js').map(({ text }) => text)
 const GOOD = 'Host: localhost'
 const EVIL = 'Host: evil.test'
@@ -48,10 +49,11 @@ async function freePort() {
 }
 
 /** Starts a script that listens on port 8080, on another port. */
-async function service(t, script, policy) {
+async function service(t, script, policy, files = {}) {
   assert.equal(script.match(/\b8080\b/g)?.length, 1)
   const port = await freePort()
   const path = join(folder(t, policy), 'service.mjs')
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, '..', name), text)
   // It says when it listens.
   const ready = "import { Server } from 'node:net'\nconst { listen } = Server.prototype\nServer.prototype.listen = function (...args) { return listen.apply(this, args).once('listening', () => process.send('listening')) }\n"
   writeFileSync(path, script.replace('8080', port))
@@ -71,7 +73,7 @@ async function answers(server, field) {
 }
 
 test('the README has the snippets that are tested here', () => {
-  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
 })
 
 test('a Node service', async (t) => {
@@ -123,7 +125,7 @@ test('signed requests, and signing', async (t) => {
   assert.match(await talk(server, text), /^HTTP\/1\.1 401 [^]*signature_invalid/)
   assert.deepEqual(await answers(server, GOOD), [401])
   const path = folder(t, signedPolicy)
-  writeFileSync(join(path, 'script.mjs'), scripts[9].replaceAll('8080', port))
+  writeFileSync(join(path, 'script.mjs'), scripts[10].replaceAll('8080', port))
   const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path, env: { ...process.env, PARTNER_KEY: SECRETS.KEY } })
   assert.equal(stdout, '200 hello partner-1\n200\n')
 })
@@ -133,10 +135,18 @@ test('after a start, who signs is told when to come again', async (t) => {
   assert.match(await talk(server, await signedRequest(server.address().port)), /^HTTP\/1\.1 503 [^]*retry-after: 6\r\n[^]*unavailable/)
 })
 
+test('bearer tokens', async (t) => {
+  const key = newKey()
+  const server = await service(t, scripts[5], tokenToml.text, { 'jwks.json': key.keySet })
+  const token = tokenOf(key, { iss: 'https://auth.example.com/', aud: 'https://api.example.com', sub: 'user-7' })
+  assert.match(await talk(server, http('GET / HTTP/1.1', GOOD, `Authorization: Bearer ${token}`, 'Connection: close')), /^HTTP\/1\.1 200 [^]*hello user-7/)
+  assert.match(await talk(server, http('GET / HTTP/1.1', GOOD)), /^HTTP\/1\.1 401 [^]*www-authenticate: Bearer\r\n[^]*token_missing/)
+})
+
 test('replay in Redis', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip('there is no redis-server')
-  const script = scripts[5].replace('createClient()', `createClient({ url: 'redis://127.0.0.1:${redis.port}' })`)
+  const script = scripts[6].replace('createClient()', `createClient({ url: 'redis://127.0.0.1:${redis.port}' })`)
   const policy = signedPolicy.replace('profile =', 'replay = "shared"\nprofile =')
   const [one, other] = [await service(t, script, policy), await service(t, script, policy)]
   // The store begins with the first claim.
@@ -148,14 +158,14 @@ test('replay in Redis', async (t) => {
 
 test('by hand', (t) => {
   const path = join(folder(t), 'script.mjs')
-  writeFileSync(path, scripts[6])
+  writeFileSync(path, scripts[7])
   const { stdout, stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8' })
   assert.equal(stdout, 'host_not_allowed host `evil.test` is not allowed\n', stderr)
 })
 
 test('an edge runtime', async (t) => {
   const path = folder(t)
-  writeFileSync(join(path, 'worker.mjs'), scripts[7])
+  writeFileSync(join(path, 'worker.mjs'), scripts[8])
   const port = await startWorker(t, join(path, 'worker.mjs'))
   if (port === undefined) return t.skip('workerd has no binary for this platform')
   const server = { address: () => ({ port }) }
@@ -169,7 +179,7 @@ test('outbound requests', async (t) => {
   const here = (text) => text.replaceAll('8000', orders.address().port)
   const path = folder(t)
   writeFileSync(join(path, 'hostbound.toml'), here(egressToml.text))
-  writeFileSync(join(path, 'script.mjs'), here(scripts[8]))
+  writeFileSync(join(path, 'script.mjs'), here(scripts[9]))
   const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path })
   assert.equal(stdout, 'Basic b3JkZXJzOnB3\nurl_malformed\ndestination_not_allowed egress.allow\n')
 })

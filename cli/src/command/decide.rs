@@ -1,8 +1,9 @@
 //! `hostbound decide`: one request a line in, one verdict a line out, in order and in constant memory.
 
 use clap::Args;
-use hostbound::{Decision, MemoryReplay, RequestDocument, Timestamp, VerdictDocument};
+use hostbound::{Decision, RequestDocument, Timestamp, VerdictDocument};
 
+use crate::answers::Run;
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::printable;
@@ -38,16 +39,13 @@ impl Decide {
 
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let guard = self.stream.policy.guard_with(&self.secrets)?;
-        if let Some(url) = &self.replay {
-            let mut shared = SharedReplay::connect(url)?;
-            return self.stream.run(&guard, |line| {
-                let document = RequestDocument::from_json(line)?;
-                Ok(guard.decide_with(&document, |needs| shared.claim(needs)))
-            });
-        }
-        let mut replay = MemoryReplay::new(Timestamp(self.epoch));
+        let mut run = match &self.replay {
+            Some(url) => Run::sharing(SharedReplay::connect(url)?),
+            None => Run::new(Timestamp(self.epoch)),
+        };
         self.stream.run(&guard, |line| {
-            Ok(guard.decide(&RequestDocument::from_json(line)?, &mut replay))
+            let document = RequestDocument::from_json(line)?;
+            Ok(guard.decide_with(&document, &mut run.answers(&document)))
         })
     }
 }

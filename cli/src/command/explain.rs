@@ -4,11 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hostbound::{
-    Check, Decision, Explanation, Guard, MemoryReplay, NeedsBody, Outcome, RequestDocument, Step, Timestamp,
-};
+use hostbound::{Check, Decision, Explanation, Guard, NeedsBody, Outcome, RequestDocument, Step, Timestamp};
 
 use super::decide::summary;
+use crate::answers::Run;
 use crate::args::Format;
 use crate::clock;
 use crate::color::{BAD, FAINT, GOOD};
@@ -105,8 +104,9 @@ impl Explain {
                 });
             }
         };
-        let replay = MemoryReplay::new(Timestamp(0));
-        let explanation = guard.explain_request(&request, document.id.as_deref(), Some(now), feed, &replay);
+        let mut run = Run::new(Timestamp(0));
+        let id = document.id.as_deref();
+        let explanation = guard.explain_request(&request, id, Some(now), feed, &mut run.answers(document));
         read.map(|()| explanation)
     }
 

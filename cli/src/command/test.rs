@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hostbound::{Case, CaseMismatch, MemoryReplay, Timestamp, VerdictDocument};
+use hostbound::{Case, CaseMismatch, Memory, Timestamp, VerdictDocument};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ impl Test {
         let document = file.document(&self.additions)?;
         let guard = self.secrets.guard(file.compile(&document)?, path, document.text())?;
         // Of the whole policy, as of a service: a case can replay an earlier one.
-        let mut replay = MemoryReplay::new(Timestamp(0));
+        let mut memory = Memory::new(Timestamp(0));
         let cases = guard.policy().cases();
         if cases.is_empty() {
             say(&format!(
@@ -74,7 +74,7 @@ impl Test {
         let mut failed = 0;
         let mut out = anstream::stdout().lock();
         for case in cases {
-            let verdict = guard.decide(case.request(), &mut replay);
+            let verdict = guard.decide(case.request(), &mut memory);
             let mismatches = case.mismatches(&verdict);
             failed += usize::from(!mismatches.is_empty());
             let tried = Tried {

@@ -151,7 +151,7 @@ fn the_trace_in_json_is_the_engines() {
     let policy = hostbound::Policy::from_toml(LOCAL, "hostbound.toml").unwrap();
     let document = hostbound::RequestDocument::from_json(request("x", "localhost").as_bytes()).unwrap();
     let explanation =
-        hostbound::Guard::new(policy).explain(&document, &hostbound::MemoryReplay::new(hostbound::Timestamp(0)));
+        hostbound::Guard::new(policy).explain(&document, &mut hostbound::Memory::new(hostbound::Timestamp(0)));
     assert_eq!(
         ran.stdout,
         format!("{}\n", serde_json::to_string(&explanation).unwrap())

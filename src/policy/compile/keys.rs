@@ -152,7 +152,7 @@ impl Compiler<'_, '_> {
         (set, patterns)
     }
 
-    fn secret(
+    pub(super) fn secret(
         &mut self,
         node: Option<&Node>,
         path: &Path<'_>,

@@ -139,6 +139,9 @@ impl Compiler<'_, '_> {
         for (index, section) in sections.iter().enumerate() {
             let earlier = sections.iter().take(index);
             let mut trouble = None;
+            if sections.len() > 1 && value(section, "introspection").is_some() {
+                trouble = Some("an opaque token does not say its issuer, by which alternatives are told apart");
+            }
             for other in earlier {
                 if value(other, "issuer") == value(section, "issuer") {
                     trouble = Some("two alternatives have one issuer, by which they are told apart");

@@ -1,8 +1,10 @@
 //! The `tokens` sections.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Compiler;
+use crate::egress::{DestinationKey, Egress};
 use crate::policy::cases::unusable;
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::measure;
@@ -11,18 +13,52 @@ use crate::request::is_token_byte;
 use crate::secret::SecretReference;
 use crate::signature::grammar::is_word;
 use crate::token::{
-    JwsAlgorithm, KeyFile, KeySet, KeySource, TokenPlace, TokenRules, TokenSection, is_scope, normal_type,
+    Introspection, JwsAlgorithm, KeyFile, KeySet, TokenPlace, TokenRules, TokenSection, TokenSource, is_scope,
+    normal_type,
 };
 use crate::tree::{Entry, Node, Path};
 
 /// A year, in seconds.
 const LONGEST: u64 = 8760 * 3600;
 
+/// Which keys of a set count.
+enum Pins {
+    Absent,
+    /// All, as the policy says in so many words.
+    None,
+    Listed(Vec<String>),
+}
+
+/// The base64url of a SHA-256.
+fn is_thumbprint(text: &str) -> bool {
+    text.len() == 43 && crate::token::base64url(text).is_some()
+}
+
+/// The origin of an https URL that stands as WHATWG would write it, but for a port that may be the default one.
+fn origin_of(text: &str) -> Option<DestinationKey> {
+    let rest = text.strip_prefix("https://")?;
+    let start = rest.find('/')?;
+    let (authority, target) = rest.split_at_checked(start)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
+    let path = target.split('?').next().unwrap_or_default();
+    let decoded = path.replace("%2e", ".").replace("%2E", ".");
+    let has_dots = decoded.split('/').any(|segment| segment == "." || segment == "..");
+    if !target.bytes().all(is_plain)
+        || has_dots
+        || target.len() > 2048
+        || authority.bytes().any(|byte| byte.is_ascii_uppercase())
+    {
+        return None;
+    }
+    DestinationKey::parse(&format!("https://{authority}"))
+}
+
 impl Compiler<'_, '_> {
-    pub(super) fn tokens(&mut self, section: &Node, path: &Path<'_>) -> Vec<TokenSection> {
+    pub(super) fn tokens(&mut self, section: &Node, path: &Path<'_>, egress: Option<&Egress>) -> Vec<TokenSection> {
+        let mut secrets = HashMap::new();
         let entries = section.entries().iter();
         entries
-            .filter_map(|entry| self.token(entry, &path.key(&entry.key)))
+            .filter_map(|entry| self.token(entry, &path.key(&entry.key), egress, &mut secrets))
             .collect()
     }
 
@@ -61,7 +97,13 @@ impl Compiler<'_, '_> {
         scopes
     }
 
-    fn token(&mut self, entry: &Entry, path: &Path<'_>) -> Option<TokenSection> {
+    fn token(
+        &mut self,
+        entry: &Entry,
+        path: &Path<'_>,
+        egress: Option<&Egress>,
+        secrets: &mut HashMap<SecretReference, String>,
+    ) -> Option<TokenSection> {
         let node = &entry.node;
         if !is_word(&entry.key, 64, "_-") {
             let message = format!("`{}` is no name of a section", shortened(&entry.key));
@@ -95,21 +137,67 @@ impl Compiler<'_, '_> {
             expected.push((claim.key.clone(), values));
         }
         let from = self.place(node.get("from"), &path.key("from"));
-        let keys = self.key_source(node.get("keys")?, &path.key("keys"), &algorithms)?;
+        let (source, pins) = match (node.entry("keys"), node.get("introspection")) {
+            (Some(keys), None) => {
+                if node.get("algorithms").is_none() {
+                    self.report
+                        .error(
+                            ErrorCode::KeyMissing,
+                            path,
+                            node.span.clone(),
+                            "the key `algorithms` is missing".into(),
+                        )
+                        .fix(
+                            "add the algorithms that the issuer signs with, such as `algorithms = [\"RS256\"]`".into(),
+                        );
+                }
+                self.key_source(&keys.node, &path.key("keys"), &algorithms, egress)?
+            }
+            (None, Some(rules)) => {
+                for key in ["algorithms", "types"] {
+                    if let Some(entry) = node.entry(key) {
+                        let message = format!("`{key}` has no effect on opaque tokens");
+                        self.report
+                            .error(ErrorCode::KeyConflict, &path.key(key), entry.key_span.clone(), message)
+                            .fix("remove it".into());
+                    }
+                }
+                let source = self.introspection(rules, &path.key("introspection"), egress, secrets)?;
+                (source, Vec::new())
+            }
+            (keys, _) => {
+                let (code, message) = match keys {
+                    Some(_) => (
+                        ErrorCode::KeyConflict,
+                        "the section has both `keys` and `introspection`",
+                    ),
+                    None => (
+                        ErrorCode::KeyMissing,
+                        "the section has neither `keys` nor `introspection`",
+                    ),
+                };
+                self.report
+                    .error(code, path, node.span.clone(), message.into())
+                    .fix("write one: `keys` for signed tokens, `introspection` for opaque ones".into());
+                return None;
+            }
+        };
         Some(TokenSection {
             name: entry.key.clone(),
             issuer: node.get("issuer")?.as_str()?.to_owned(),
             audience,
             algorithms,
             types,
-            keys,
+            rules: TokenRules::new(&entry.key, &source),
+            source,
+            pins,
+            is_cached: node.get("cache").and_then(Node::as_bool).unwrap_or(true),
             required_claims,
             expect: expected,
             max_lifetime,
             max_age,
             clock_tolerance: tolerance.unwrap_or(30),
             from: from?,
-            rules: TokenRules::new(&entry.key),
         })
     }
 
@@ -215,17 +303,62 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn key_source(&mut self, table: &Node, path: &Path<'_>, algorithms: &[JwsAlgorithm]) -> Option<KeySource> {
-        match (table.get("file"), table.get("jwks")) {
-            (Some(file), None) => Some(KeySource::File(KeyFile {
-                reference: SecretReference::File(file.as_str()?.to_owned()),
-                path: path.to_string(),
-            })),
-            (None, Some(jwks)) => self.inline_keys(jwks, &path.key("jwks"), algorithms),
-            (file, _) => {
-                let (code, message) = match file {
-                    Some(_) => (ErrorCode::KeyConflict, "the keys are both in `file` and in `jwks`"),
-                    None => (ErrorCode::KeyMissing, "the keys are neither in `file` nor in `jwks`"),
+    /// The keys, and the thumbprints of those that count.
+    fn key_source(
+        &mut self,
+        table: &Node,
+        path: &Path<'_>,
+        algorithms: &[JwsAlgorithm],
+        egress: Option<&Egress>,
+    ) -> Option<(TokenSource, Vec<String>)> {
+        let pins = self.thumbprints(table.get("pins"), &path.key("pins"));
+        match (table.get("file"), table.get("jwks"), table.get("url")) {
+            (Some(file), None, None) => {
+                let source = TokenSource::File(KeyFile {
+                    reference: SecretReference::File(file.as_str()?.to_owned()),
+                    path: path.to_string(),
+                });
+                Some((source, self.named(pins, table, path)))
+            }
+            (None, Some(jwks), None) => {
+                let pins = self.named(pins, table, path);
+                let source = self.inline_keys(jwks, &path.key("jwks"), algorithms, &pins)?;
+                Some((source, pins))
+            }
+            (None, None, Some(url)) => {
+                let origin = self.fetched(url, &path.key("url"), egress)?;
+                let is_trusted = egress.and_then(|egress| egress.destinations.get(&origin));
+                let is_trusted = is_trusted.is_some_and(|one| !one.pins.is_empty() || one.ca.is_some());
+                if matches!(pins, Pins::Absent) && !is_trusted {
+                    let what = "keys that come over the network need pins: whoever answers in the issuer's place could sign tokens";
+                    self.report
+                        .error(ErrorCode::KeyMissing, path, table.span.clone(), what.into())
+                        .fix("add the thumbprints that `hostbound keys thumbprint` prints, or `pins` or `ca` to the entry of egress.destinations".into());
+                }
+                if algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
+                    let what = "secrets are not fetched: whoever can read them can sign";
+                    self.report
+                        .error(ErrorCode::KeyConflict, path, table.span.clone(), what.into())
+                        .fix("list algorithms of public keys, or put the key set into a file".into());
+                }
+                let pins = match pins {
+                    Pins::Listed(pins) => pins,
+                    Pins::Absent | Pins::None => Vec::new(),
+                };
+                Some((TokenSource::Url(url.as_str()?.to_owned()), pins))
+            }
+            (file, jwks, url) => {
+                let is_none = [file, jwks, url].iter().all(Option::is_none);
+                let (code, message) = if is_none {
+                    (
+                        ErrorCode::KeyMissing,
+                        "the keys are neither in `file` nor in `jwks` nor at a `url`",
+                    )
+                } else {
+                    (
+                        ErrorCode::KeyConflict,
+                        "the keys are in more than one of `file`, `jwks` and `url`",
+                    )
                 };
                 self.report
                     .error(code, path, table.span.clone(), message.into())
@@ -235,7 +368,118 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn inline_keys(&mut self, jwks: &Node, path: &Path<'_>, algorithms: &[JwsAlgorithm]) -> Option<KeySource> {
+    fn thumbprints(&mut self, node: Option<&Node>, path: &Path<'_>) -> Pins {
+        let Some(node) = node else { return Pins::Absent };
+        if node.as_str() == Some("none") {
+            return Pins::None;
+        }
+        let single = std::slice::from_ref(node);
+        let is_list = node.as_str().is_none();
+        let items = if is_list { node.items() } else { single };
+        let mut pins: Vec<String> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let text = item.as_str().unwrap_or_default();
+            let path = if is_list { path.index(index) } else { *path };
+            if !is_thumbprint(text) {
+                self.value_unknown(
+                    item,
+                    &path,
+                    "thumbprint",
+                    "write the 43 characters that `hostbound keys thumbprint` prints",
+                );
+            } else if pins.iter().any(|pin| pin == text) {
+                self.covered(item, &path, "an earlier entry of this list");
+            }
+            pins.push(text.to_owned());
+        }
+        Pins::Listed(pins)
+    }
+
+    /// The pins of keys that are not fetched.
+    fn named(&mut self, pins: Pins, table: &Node, path: &Path<'_>) -> Vec<String> {
+        match pins {
+            Pins::Listed(pins) => pins,
+            Pins::Absent => Vec::new(),
+            Pins::None => {
+                let what = "`\"none\"` has no effect on keys that are not fetched";
+                self.report
+                    .error(
+                        ErrorCode::EntryNeverMatches,
+                        &path.key("pins"),
+                        table.span.clone(),
+                        what.into(),
+                    )
+                    .fix("remove it".into());
+                Vec::new()
+            }
+        }
+    }
+
+    /// A URL that the face fetches, in the spelling that it is sent in; its origin, which `egress` lists.
+    fn fetched(&mut self, node: &Node, path: &Path<'_>, egress: Option<&Egress>) -> Option<DestinationKey> {
+        let text = node.as_str().unwrap_or_default();
+        let Some(origin) = origin_of(text) else {
+            self.value_unknown(
+                node,
+                path,
+                "https URL that can be fetched",
+                "write one such as `https://auth.example.com/.well-known/jwks.json`, in lower case, without user, dot segments and fragment",
+            );
+            return None;
+        };
+        if !egress.is_some_and(|egress| egress.lists(&origin)) {
+            let message = format!("`{}` is in no entry of egress.allow", shortened(text));
+            self.report
+                .error(ErrorCode::ReferenceUnknown, path, node.span.clone(), message)
+                .fix(format!("add `https://{}` to `allow` of section `egress`", origin.host));
+        }
+        Some(origin)
+    }
+
+    fn introspection(
+        &mut self,
+        table: &Node,
+        path: &Path<'_>,
+        egress: Option<&Egress>,
+        secrets: &mut HashMap<SecretReference, String>,
+    ) -> Option<TokenSource> {
+        let url = table.get("url");
+        let origin = url.and_then(|url| self.fetched(url, &path.key("url"), egress));
+        if let (Some(url), Some(origin), Some(egress)) = (url, &origin, egress) {
+            let own = egress.destinations.get(origin).map(|one| one.credentials.as_slice());
+            let bound = own
+                .into_iter()
+                .chain(egress.credentials.get(origin).map(Vec::as_slice))
+                .flatten();
+            if egress.lists(origin) && !bound.into_iter().any(|name| name == "authorization") {
+                let message = format!(
+                    "`authorization` is not among the credentials for `{}`",
+                    shortened(url.as_str()?)
+                );
+                self.report
+                    .error(ErrorCode::ReferenceUnknown, &path.key("url"), url.span.clone(), message)
+                    .fix(format!(
+                        "add `credentials = {{ \"https://{}\" = [\"authorization\"] }}` to section `egress`",
+                        origin.host
+                    ));
+            }
+        }
+        let secret = self.secret(table.get("secret"), &path.key("secret"), secrets);
+        origin?;
+        Some(TokenSource::Introspection(Introspection {
+            url: url?.as_str()?.to_owned(),
+            client_id: table.get("client_id")?.as_str()?.to_owned(),
+            secret: secret?,
+        }))
+    }
+
+    fn inline_keys(
+        &mut self,
+        jwks: &Node,
+        path: &Path<'_>,
+        algorithms: &[JwsAlgorithm],
+        pins: &[String],
+    ) -> Option<TokenSource> {
         let mut refuse = |message: String, fix: &str| {
             self.report
                 .error(ErrorCode::KeySetRefused, path, jwks.span.clone(), message)
@@ -248,7 +492,13 @@ impl Compiler<'_, '_> {
             );
             return None;
         }
-        let keys = match KeySet::from_json(&jwks.to_json().to_string()) {
+        let text = jwks.to_json().to_string();
+        let read = if pins.is_empty() {
+            KeySet::from_json(&text)
+        } else {
+            KeySet::pinned(&text, pins).map(|(keys, _)| keys)
+        };
+        let keys = match read {
             Ok(keys) => keys,
             Err(errors) => {
                 for error in errors.errors() {
@@ -268,6 +518,6 @@ impl Compiler<'_, '_> {
                 "correct `algorithms`, or the keys",
             );
         }
-        Some(KeySource::Inline(Arc::new(keys)))
+        Some(TokenSource::Inline(Arc::new(keys)))
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::{Guard, MemoryReplay, Policy, RequestDocument, SecretReference, Secrets, Timestamp};
+use hostbound::{Guard, Memory, Policy, RequestDocument, SecretReference, Secrets, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// One file.
@@ -16,16 +16,16 @@ pub struct File {
 }
 
 impl File {
-    /// The guard of a case, and the replay store as the cases before it left it.
-    pub fn stage(&self, case: &Case) -> (Guard, MemoryReplay) {
+    /// The guard of a case, and its memory as the cases before it left it.
+    pub fn stage(&self, case: &Case) -> (Guard, Memory) {
         let guard = case.guard();
-        let mut replay = MemoryReplay::new(Timestamp(case.epoch));
+        let mut memory = Memory::new(Timestamp(case.epoch));
         for id in &case.before {
             let before = self.cases.iter().find(|other| other.id == *id);
             let before = before.unwrap_or_else(|| panic!("{}: {id} is no case", case.id));
-            let _ = guard.decide(&before.document(), &mut replay);
+            let _ = guard.decide(&before.document(), &mut memory);
         }
-        (guard, replay)
+        (guard, memory)
     }
 
     /// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
@@ -66,7 +66,7 @@ pub struct Case {
     pub want: Value,
     /// The nearest allowed case.
     pub twin: Option<String>,
-    /// The cases whose requests are judged first, with the same guard and replay store.
+    /// The cases whose requests are judged first, with the same guard and memory.
     pub before: Vec<String>,
     /// Of the replay store.
     pub epoch: u64,

@@ -1,19 +1,14 @@
-// The engine that judges outbound requests: a module of its own, since its URL parser is more than browsers should load.
+// What judges outbound requests: a part of Node's engine, since its URL parser is more than browsers should load.
 
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { initSync, WasmEgress, WasmPolicy } from '../../wasm-egress/hostbound.js'
+import { WasmEgress } from '../../wasm-node/hostbound.js'
 import { fromEngine, HostboundError } from '../errors.js'
-import { loadToml, once, readModule } from '../node/modules.js'
-import { decoded, depthOver, MAX_DEPTH, refusal } from '../policy.js'
-import { readToml } from '../toml.js'
+import { Policy } from '../index.node.js'
+import { compiledOf } from '../policy.js'
 import type { Mode } from '../verdict.js'
 import type { EgressRequest, EgressVerdict } from './verdict.js'
-
-/** Loads the engine for outbound requests. */
-const loadEngine = once(async () => void initSync({ module: await readModule('wasm-egress') }))
 
 /** A policy, ready to judge outbound requests. */
 export class EgressEngine {
@@ -29,35 +24,25 @@ export class EgressEngine {
   readonly #plainTarget = new RegExp(WasmEgress.plainTarget())
   readonly #longestPlainTarget = WasmEgress.longestPlainTarget()
 
-  private constructor(policy: WasmPolicy, folder: string) {
-    this.#engine = new WasmEgress(policy)
+  /** INVARIANT: a `Policy` of Node's entry, whose engine has the class. */
+  private constructor(policy: Policy, folder: string) {
+    this.#engine = new WasmEgress(compiledOf(policy))
     this.folder = folder
-    this.name = policy.name ?? null
-    this.mode = policy.mode as Mode
+    this.name = policy.name
+    this.mode = policy.mode
     this.digest = policy.digest
   }
 
   /** Reads a policy: a path, or an object of the shape of its JSON. */
   static async load(policy: string | URL | object): Promise<EgressEngine> {
-    await loadEngine()
     if (typeof policy === 'string' || policy instanceof URL) {
       const path = policy instanceof URL ? fileURLToPath(policy) : policy
-      const text = decoded(await readFile(path), { file: path })
-      return this.#compile(await reader(text, path), dirname(resolve(path)))
+      return new this(await Policy.fromFile(path), dirname(resolve(path)))
     }
     if (typeof policy !== 'object' || policy === null) {
       throw new HostboundError('HOSTBOUND_OPTION', '`policy` is a path or an object')
     }
-    if (depthOver(policy, MAX_DEPTH)) throw refusal('syntax', `more than ${MAX_DEPTH} levels of nesting`)
-    return this.#compile(() => WasmPolicy.fromObject(policy, 'policy', [], ''), process.cwd())
-  }
-
-  static #compile(read: () => WasmPolicy, folder: string): EgressEngine {
-    try {
-      return new this(read(), folder)
-    } catch (error) {
-      throw fromEngine(error)
-    }
+    return new this(await Policy.fromObject(policy), process.cwd())
   }
 
   /** The verdict on an outbound request. */
@@ -103,11 +88,3 @@ export class EgressEngine {
     return path === undefined ? undefined : resolve(this.folder, path)
   }
 }
-
-/** What compiles the text of a policy. */
-async function reader(text: string, path: string): Promise<() => WasmPolicy> {
-  if (WasmPolicy.isJson(text)) return () => WasmPolicy.fromJson(text, path, [], '')
-  await loadToml()
-  return () => WasmPolicy.fromTree(readToml(text, path), text, path, [], '')
-}
-

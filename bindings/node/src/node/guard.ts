@@ -8,10 +8,10 @@ import type { Policy } from '../policy.js'
 import { isDenied, needsBody, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
 import type { Secrets } from '../secrets.js'
-import type { Identity, Verdict } from '../verdict.js'
+import type { Identity, TokenIdentity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
 import { hold, isGone, isRead, Room } from './hold.js'
-import { identify, identifyAs, shareIdentity } from './identity.js'
+import { identify, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
 import { protect, type ProtectableServer } from './protect.js'
 import { requestOf, requestOfStream } from './read.js'
@@ -21,6 +21,8 @@ declare module 'node:http' {
   interface IncomingMessage {
     /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
     readonly hostbound?: Identity
+    /** `hostbound.token`: what a token proved, or null. There beside `hostbound`, if the policy has tokens. */
+    readonly auth?: TokenIdentity | null
   }
 }
 
@@ -28,11 +30,15 @@ declare module 'node:http2' {
   interface Http2ServerRequest {
     /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
     readonly hostbound?: Identity
+    /** `hostbound.token`: what a token proved, or null. There beside `hostbound`, if the policy has tokens. */
+    readonly auth?: TokenIdentity | null
   }
 
   interface ServerHttp2Stream {
     /** Who was proved to ask. There after Hostbound has allowed the request, unless the option `identity` is false. */
     readonly hostbound?: Identity
+    /** `hostbound.token`: what a token proved, or null. There beside `hostbound`, if the policy has tokens. */
+    readonly auth?: TokenIdentity | null
   }
 }
 
@@ -45,7 +51,7 @@ export interface Hooks {
   readonly onDeny?: ((verdict: Verdict, request: HttpRequest, message: Message) => void) | undefined
   /** Called, in report mode, for a request that would have been denied. */
   readonly onReport?: ((verdict: Verdict, request: HttpRequest, message: Message) => void) | undefined
-  /** Whether requests that are served carry their identity as `hostbound`. Default: true. */
+  /** Whether requests that are served carry their identity, as `hostbound` and `auth`. Default: true. */
   readonly identity?: boolean | undefined
 }
 
@@ -68,7 +74,7 @@ export interface HostboundSources {
   /** The path of the policy's file, in TOML or JSON; or a policy; or an object of the shape of a policy's JSON. */
   readonly policy: string | URL | Policy | object
   /**
-   * Values of the policy's secrets, by the name of the environment variable, the path of the file or the name. They win over the
+   * Values of the policy's secrets and key sets, by the name of the environment variable, the path of the file or the name. They win over the
    * environment; what is not here is read from where the policy says.
    */
   readonly secrets?: Secrets | undefined
@@ -331,9 +337,10 @@ export class NodeGuard {
     if (this.#concluded(incoming, request, code)) next()
   }
 
-  /** Only signatures are judged by the time. */
+  /** Only signatures and tokens are judged by the time. */
   #timed(request: HttpRequest): HttpRequest {
-    if (this.#guard.policy.signatures.length === 0) return request
+    const { signatures, tokens } = this.#guard.policy
+    if (signatures.length === 0 && tokens.length === 0) return request
     return { ...request, now: Math.floor(Date.now() / 1000) }
   }
 
@@ -445,8 +452,9 @@ export class NodeGuard {
     const { message } = incoming
     try {
       if (!isDenied(code)) {
+        // Before a hook runs, that could read an identity which is judged only then.
+        if (this.#hooks.identity !== false) identify(message, request, this.#guard)
         if (code !== 0) this.#tell('onReport', message, request)
-        if (this.#hooks.identity !== false) this.#identify(message, request)
         this.#admitted.add(message)
         return true
       }
@@ -457,12 +465,6 @@ export class NodeGuard {
       this.#failed(incoming, error)
     }
     return false
-  }
-
-  #identify(message: Message, request: HttpRequest): void {
-    // What a body or a nonce proved cannot be asked a second time.
-    if (request.body === undefined && this.#guard.policy.signatures.length === 0) identify(message, request, this.#guard)
-    else identifyAs(message, this.#guard.verdict().identity)
   }
 
   #failed(incoming: Incoming, error: unknown): void {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { HostboundError } from '../errors.js'
 import { Policy } from '../index.node.js'
-import type { PolicyOptions, SecretReference } from '../policy.js'
+import { Policy as AnyPolicy, type PolicyOptions, type SecretReference } from '../policy.js'
 import type { Secrets } from '../secrets.js'
 import type { HostboundSources, Loader } from './guard.js'
 
@@ -20,8 +20,8 @@ export function loaderOf(sources: HostboundSources, allowHosts: readonly string[
   }
 }
 
-async function policyOf(policy: HostboundSources['policy'], allowHosts: readonly string[] | undefined): Promise<Policy> {
-  if (policy instanceof Policy) {
+async function policyOf(policy: HostboundSources['policy'], allowHosts: readonly string[] | undefined): Promise<AnyPolicy> {
+  if (policy instanceof AnyPolicy) {
     if (allowHosts === undefined) return policy
     throw new HostboundError('HOSTBOUND_OPTION', '`allowHosts` comes too late: the policy is compiled already')
   }
@@ -39,7 +39,7 @@ function hostsToAllow(option: readonly string[] | undefined): PolicyOptions {
   return { allowHosts: [...option, ...fromEnvironment], allowHostsSource: 'allowHosts and HOSTBOUND_ALLOWED_HOSTS' }
 }
 
-/** The secrets that the policy refers to, as far as they are there: the engine says which are missing. */
+/** The secrets and key sets that the policy refers to, as far as they are there: the engine says which are missing. */
 export async function secretsOf(references: readonly SecretReference[], { policy, secrets = {} }: HostboundSources): Promise<Secrets> {
   const found: Record<string, string | Uint8Array> = { ...secrets }
   for (const { kind, name } of references) {

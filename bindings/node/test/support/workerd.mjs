@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
-const FILES = ['common', 'edge', 'engine', 'errors', 'guard', 'memory', 'pack', 'policy', 'reason', 'secrets', 'toml']
+const FILES = ['common', 'core', 'edge', 'engine', 'errors', 'guard', 'memory', 'pack', 'policy', 'reason', 'secrets', 'toml']
 
 /** Starts a worker on a free port of 127.0.0.1 until the test has ended. Undefined if workerd does not run here. */
 export async function startWorker(t, script) {

@@ -8,7 +8,8 @@ import connect from 'connect'
 import express from 'express'
 import {
   type Check, Guard, HostboundError, type HttpRequest, type Identity, isDenied, needsBody, Policy, PolicyError, REASON_CODES, type Reason,
-  reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type Verdict,
+  reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type TokenIdentity,
+  type Verdict,
 } from 'hostbound'
 import * as edge from 'hostbound/edge'
 import { type Egress, EgressError, type EgressReason, type EgressVerdict, hostboundEgress } from 'hostbound/egress'
@@ -48,8 +49,11 @@ const node: NodeGuard = await hostbound(options)
 const onRequest = (message: IncomingMessage): Identity | undefined => message.hostbound
 node.protect(createServer(onRequest)).listen(0)
 node.protect(createSecureServer({ allowHTTP1: true })).on('request', (message) => message.hostbound?.route)
-express().use(node.middleware).get('/', ({ hostbound }, response) => void response.send(hostbound?.host))
+express().use(node.middleware).get('/', ({ auth, hostbound }, response) => void response.send([hostbound?.host, auth?.scopes]))
 connect().use(node.middleware)
+const onToken = ({ auth, hostbound }: IncomingMessage): TokenIdentity | null | undefined => auth ?? hostbound?.token
+const token: unknown = verdict.identity?.token?.claims.tenant
+export { onToken, token }
 createServer().on('upgrade', (message, socket, head) => {
   if (node.upgrade(message, socket, head)) new WebSocketServer({ noServer: true }).handleUpgrade(message, socket, head, () => {})
 })

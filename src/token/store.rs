@@ -1,0 +1,345 @@
+//! What a guard keeps of tokens from one request to the next: key sets that were fetched, and tokens that were verified.
+//!
+//! Decides when keys are to be fetched and how long what was found counts. Nothing that is not verified gets in, and nothing that counts is pushed out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+
+use super::answer::{self, AnswerError, TokenAnswer};
+use super::judge::{Evidence, Verified};
+use super::key_set::KeySet;
+use super::section::TokenSection;
+use crate::request::Timestamp;
+use crate::tree::Node;
+
+/// How old fetched keys may be, in seconds, before a request waits for new ones.
+const MAX_AGE: u64 = 600;
+/// How old they may be before new ones are fetched on the side, in seconds.
+const REFRESH_AFTER: u64 = 300;
+/// How old they may be while no new ones can be had, in seconds.
+const MAX_STALE: u64 = 3600;
+/// How long nothing is fetched after an attempt, whatever came of it, in seconds.
+const COOL_DOWN: u64 = 30;
+/// How long a verified token is not verified again, in seconds.
+const KEPT_JWS: u64 = 300;
+/// How long the answer about an opaque token counts, in seconds.
+const KEPT_INTROSPECTION: u64 = 30;
+/// How much all kept tokens may weigh, in bytes: each four times its length, as its claims take up about that, and [`ENTRY_WEIGHT`].
+const CAPACITY: usize = 8 << 20;
+const ENTRY_WEIGHT: usize = 512;
+
+/// What a guard keeps of tokens. Made empty; belongs to the guard that uses it, and begins anew with another.
+///
+/// It shows no token: tokens are kept by their SHA-256.
+#[derive(Default)]
+pub struct TokenStore {
+    /// Of the guard that it belongs to.
+    owner: Option<Arc<()>>,
+    /// By section.
+    fetched: Vec<Fetched>,
+    cache: Cache,
+    pub(super) memo: Memo,
+    /// What a server said of the token that is judged next.
+    next: Option<Option<Node>>,
+    is_caching: bool,
+    verifies_outside: bool,
+}
+
+/// What was found of the request that is judged, if it is judged again.
+#[derive(Default)]
+pub(super) struct Memo {
+    /// A token whose signature is to be verified outside.
+    pub(super) evidence: Option<Evidence>,
+    /// What came of that.
+    pub(super) is_verified: Option<bool>,
+    pub(super) proved: Option<Arc<Verified>>,
+    /// What a server said of an opaque token; none inside: nothing that can be used.
+    pub(super) introspected: Option<Option<Node>>,
+}
+
+/// The keys of one section that were fetched.
+#[derive(Default)]
+struct Fetched {
+    keys: Option<Arc<KeySet>>,
+    /// Of the body that they were read from.
+    digest: Vec<u8>,
+    at: u64,
+    attempted: Option<u64>,
+    has_failed: bool,
+}
+
+/// The keys for a section, now.
+pub(super) enum Held {
+    Keys(Arc<KeySet>),
+    /// The face did not read them.
+    Absent,
+    /// To be fetched.
+    Wanted,
+    /// Not to be had, for so many seconds.
+    Unavailable(u64),
+}
+
+/// What became of an answer with keys.
+#[derive(Debug)]
+pub struct KeysKept {
+    /// Thumbprints for a log: of keys that were there and are not pinned or, without pins, of all.
+    pub thumbprints: Vec<String>,
+    /// True if the keys are others than before.
+    pub is_new: bool,
+}
+
+impl TokenStore {
+    /// Keeps key sets and verified tokens.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            is_caching: true,
+            ..Self::default()
+        }
+    }
+
+    /// Leaves signatures of public keys to the caller ([`crate::Inspection::NeedsVerification`]).
+    #[must_use]
+    pub fn verifying_outside(self) -> Self {
+        Self {
+            verifies_outside: true,
+            ..self
+        }
+    }
+
+    pub(super) const fn verifies_outside(&self) -> bool {
+        self.verifies_outside
+    }
+
+    /// Forgets what belongs to another guard.
+    pub(crate) fn belong_to(&mut self, owner: &Arc<()>, sections: usize) {
+        if self.owner.as_ref().is_none_or(|known| !Arc::ptr_eq(known, owner)) {
+            self.owner = Some(Arc::clone(owner));
+            self.fetched.clear();
+            self.fetched.resize_with(sections, Fetched::default);
+            self.cache = Cache::default();
+        }
+    }
+
+    /// Forgets what was found of the request before.
+    pub(crate) fn begin(&mut self) {
+        self.memo = Memo {
+            introspected: self.next.take(),
+            ..Memo::default()
+        };
+    }
+
+    /// The token whose signature is to be verified, if there is one.
+    pub(crate) fn take_evidence(&mut self) -> Option<Evidence> {
+        self.memo.evidence.take()
+    }
+
+    pub(crate) fn give_evidence(&mut self, evidence: Option<Evidence>) {
+        self.memo.evidence = evidence;
+    }
+
+    /// What came of a signature that is verified outside.
+    pub(crate) fn verified(&mut self, is_right: bool) {
+        self.memo.is_verified = Some(is_right);
+    }
+
+    /// What a server said of the token that is judged.
+    pub(crate) fn introspected(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
+        let read = answer::introspection(answer);
+        let (claims, result) = match read {
+            Ok(claims) => (Some(claims), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        self.memo.introspected = Some(claims);
+        result
+    }
+
+    /// The same of the token that is judged next.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn introspected_next(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
+        let result = self.introspected(answer);
+        self.next = self.memo.introspected.take();
+        result
+    }
+
+    /// The keys of a section that are held, or whether to fetch them.
+    pub(super) fn keys(&mut self, section: usize, now: Timestamp) -> Held {
+        let Some(fetched) = self.fetched.get_mut(section) else {
+            return Held::Wanted;
+        };
+        // A clock that went back must not stop everything until it is there again.
+        fetched.attempted = fetched.attempted.map(|attempted| attempted.min(now.0));
+        let rest = fetched.cool_down(now);
+        let age = now.0.saturating_sub(fetched.at);
+        match &fetched.keys {
+            Some(keys) if age < MAX_AGE => Held::Keys(Arc::clone(keys)),
+            _ if rest == 0 => Held::Wanted,
+            Some(keys) if age < MAX_STALE && fetched.has_failed => Held::Keys(Arc::clone(keys)),
+            _ => Held::Unavailable(rest),
+        }
+    }
+
+    /// True if keys may be fetched for a `kid` that the held ones do not have.
+    pub(super) fn may_fetch(&self, section: usize, now: Timestamp) -> bool {
+        self.fetched
+            .get(section)
+            .is_none_or(|fetched| fetched.cool_down(now) == 0)
+    }
+
+    /// Keeps the keys of an answer, or that there was none that can be used.
+    pub(crate) fn keep_keys(
+        &mut self,
+        section: usize,
+        rules: &TokenSection,
+        now: Timestamp,
+        answer: Option<TokenAnswer<'_>>,
+    ) -> Result<KeysKept, AnswerError> {
+        let Some(fetched) = self.fetched.get_mut(section) else {
+            return Err(AnswerError::None);
+        };
+        fetched.attempted = Some(now.0);
+        fetched.has_failed = true;
+        let (keys, thumbprints) = answer::keys(answer, &rules.pins)?;
+        if !keys.fits_any(&rules.algorithms) {
+            return Err(AnswerError::Unfit);
+        }
+        let digest = digest(&SHA256, answer.map_or(&[][..], |answer| answer.body))
+            .as_ref()
+            .to_vec();
+        fetched.has_failed = false;
+        fetched.at = now.0;
+        let is_new = fetched.digest != digest || fetched.keys.is_none();
+        if is_new {
+            fetched.keys = Some(Arc::new(keys));
+            fetched.digest = digest;
+        }
+        Ok(KeysKept { thumbprints, is_new })
+    }
+
+    /// When the keys of a section are due to be fetched on the side, if they are held.
+    pub(crate) fn refresh_at(&self, section: usize) -> Option<Timestamp> {
+        let fetched = self.fetched.get(section)?;
+        fetched.keys.as_ref()?;
+        let wait = if fetched.has_failed { COOL_DOWN } else { REFRESH_AFTER };
+        Some(Timestamp(fetched.attempted?.saturating_add(wait)))
+    }
+
+    /// Marks that keys are being fetched on the side: until then, the held ones do.
+    pub(crate) fn refreshing(&mut self, section: usize, now: Timestamp) {
+        if let Some(fetched) = self.fetched.get_mut(section) {
+            fetched.attempted = Some(now.0);
+            fetched.has_failed = true;
+        }
+    }
+
+    /// The hash by which a token is kept; none if it is not.
+    pub(super) fn hash(&self, token: &[u8]) -> Option<TokenHash> {
+        if !self.is_caching {
+            return None;
+        }
+        digest(&SHA256, token).as_ref().try_into().ok()
+    }
+
+    /// What was found of a token before, if that counts still.
+    pub(super) fn seen(&self, section: usize, hash: &TokenHash, now: Timestamp) -> Option<Arc<Verified>> {
+        let kept = self.cache.entries.get(&(section, *hash))?;
+        let counts = now.0 < kept.until && now.0 >= kept.from;
+        counts.then(|| Arc::clone(&kept.verified))
+    }
+
+    /// Keeps what was found of a token.
+    pub(super) fn keep(
+        &mut self,
+        section: usize,
+        hash: TokenHash,
+        verified: &Arc<Verified>,
+        length: usize,
+        now: Timestamp,
+    ) {
+        let lifetime = if verified.keys.is_some() {
+            KEPT_JWS
+        } else {
+            KEPT_INTROSPECTION
+        };
+        let until = now.0.saturating_add(lifetime).min(verified.expires);
+        let share = CAPACITY.checked_div(self.fetched.len()).unwrap_or(0);
+        let kept = Kept {
+            verified: Arc::clone(verified),
+            from: now.0,
+            until,
+            weight: length.saturating_mul(4).saturating_add(ENTRY_WEIGHT),
+        };
+        self.cache.insert((section, hash), kept, share, now.0);
+    }
+}
+
+impl Fetched {
+    /// How many seconds nothing is fetched yet.
+    fn cool_down(&self, now: Timestamp) -> u64 {
+        let until = self
+            .attempted
+            .map_or(0, |attempted| attempted.saturating_add(COOL_DOWN));
+        until.saturating_sub(now.0)
+    }
+}
+
+/// The full SHA-256 of a token.
+pub(super) type TokenHash = [u8; 32];
+
+/// Tokens that were verified, by section and hash.
+#[derive(Default)]
+struct Cache {
+    entries: HashMap<(usize, TokenHash), Kept>,
+    /// What the entries of each section weigh.
+    weights: HashMap<usize, usize>,
+    /// When what is over was last thrown out.
+    swept: u64,
+}
+
+struct Kept {
+    verified: Arc<Verified>,
+    from: u64,
+    until: u64,
+    weight: usize,
+}
+
+impl Cache {
+    /// Adds an entry, if the section's share has room for it: one that counts is not pushed out.
+    fn insert(&mut self, key: (usize, TokenHash), kept: Kept, share: usize, now: u64) {
+        if self.weight(key.0).saturating_add(kept.weight) > share && self.swept != now {
+            self.sweep(now);
+        }
+        let weight = self.weight(key.0).saturating_add(kept.weight);
+        if weight > share {
+            return;
+        }
+        let (section, added) = (key.0, kept.weight);
+        let replaced = self.entries.insert(key, kept).map_or(0, |earlier| earlier.weight);
+        let total = self.weights.entry(section).or_default();
+        *total = total.saturating_add(added).saturating_sub(replaced);
+    }
+
+    fn weight(&self, section: usize) -> usize {
+        self.weights.get(&section).copied().unwrap_or(0)
+    }
+
+    /// Throws out what is over.
+    fn sweep(&mut self, now: u64) {
+        self.swept = now;
+        self.entries.retain(|_, kept| now < kept.until);
+        self.weights.clear();
+        for ((section, _), kept) in &self.entries {
+            let total = self.weights.entry(*section).or_default();
+            *total = total.saturating_add(kept.weight);
+        }
+    }
+}
+
+impl fmt::Debug for TokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenStore").finish_non_exhaustive()
+    }
+}
