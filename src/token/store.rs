@@ -110,6 +110,11 @@ impl TokenStore {
         }
     }
 
+    #[cfg(feature = "wasm")]
+    pub(crate) fn verify_outside(&mut self) {
+        self.verifies_outside = true;
+    }
+
     pub(super) const fn verifies_outside(&self) -> bool {
         self.verifies_outside
     }

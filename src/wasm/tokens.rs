@@ -114,6 +114,12 @@ impl WasmGuard {
         JwsAlgorithm::ALL.iter().map(ToString::to_string).collect()
     }
 
+    /// From now on signatures of public keys are left to the host.
+    #[wasm_bindgen(js_name = verifyOutside)]
+    pub fn verify_outside(&mut self) {
+        self.tokens.get_mut().verify_outside();
+    }
+
     /// Where six words lie after a judgement that needs a verification: the number of the key, that of the algorithm, and pointer and length of what is
     /// signed and of the signature.
     #[must_use]
