@@ -8,13 +8,10 @@ import { fileURLToPath } from 'node:url'
 
 import { certificates } from '../../../bindings/node/test/support/ca.mjs'
 import { dnsServer } from '../../../bindings/node/test/support/dns.mjs'
-import { attackTests, guardedProxies, honestTests, keyFetching, NOT_YET, refusedTests } from '../support/attacks.mjs'
+import { attackTests, guardedProxies, honestTests, keyFetching, refusedTests } from '../support/attacks.mjs'
 import { programsIn, PYTHON } from '../support/programs.mjs'
 import { header, listening, send, text, thief } from '../support/wire.mjs'
 import { authorizationServer } from './authorization.mjs'
-
-/** Whether the guarded half of every test is run: as soon as the npm package takes `introspection`. */
-const IS_GUARDED = false
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const [INVOICES, ATTACKER, AUTHORIZATION] = ['127.0.0.2', '127.0.0.3', '127.0.0.5']
@@ -30,7 +27,7 @@ const CLIENTS = {
 const made = certificates({ after })
 const programs = programsIn(HERE)
 const servers = []
-const stands = { bare: undefined, guarded: NOT_YET, counts: undefined }
+const stands = { bare: undefined, guarded: undefined, counts: undefined }
 let authorization
 let dns
 
@@ -51,7 +48,7 @@ before(async () => {
   const weather = await thief(ATTACKER)
   servers.push(authorization.server, weather.server)
   stands.bare = { invoices, weather }
-  if (IS_GUARDED) await guard({ invoices, weather })
+  await guard({ invoices, weather })
 })
 
 after(async () => {
