@@ -247,9 +247,9 @@ pub fn token(data: &[u8]) -> bool {
                 ..opaque
             };
             let mut store = TokenStore::new();
-            if let Inspection::NeedsIntrospection(needs) = guard.inspect_in(&request, Some(TOKEN_AT), &mut store) {
+            if let Inspection::NeedsIntrospection(mut needs) = guard.inspect_in(&request, Some(TOKEN_AT), &mut store) {
                 assert!(needs.question().body().is_some_and(|body| body.starts_with("token=")));
-                let _ = needs.keep(Some(answer), &mut store);
+                let _ = needs.take(Some(answer));
                 let _ = told(needs.resume(&mut store));
             }
         }
