@@ -120,8 +120,7 @@ impl Rule {
                 Ok(())
             }
             Self::Required => {
-                let is_absent =
-                    |name: &String| payload.get(name).is_none_or(|node| matches!(node.value, Value::Null));
+                let is_absent = |name: &String| payload.get(name).is_none_or(|node| matches!(node.value, Value::Null));
                 if section.required_claims.iter().any(is_absent) {
                     let what = "a required claim is missing";
                     return Err(fail(Reason::ClaimMissing, what, &rules.required_claims));
@@ -178,9 +177,7 @@ fn judge_issuer<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Fai
 }
 
 fn judge_audience<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    let audience = payload
-        .get("aud")
-        .ok_or_else(|| missing("`aud` is missing", section))?;
+    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing", section))?;
     let audience = strings(audience).filter(|audience| !audience.is_empty());
     let what = "`aud` is neither a string nor a list of strings";
     let audience = audience.ok_or_else(|| malformed(what, section))?;

@@ -87,6 +87,10 @@ impl Evidence {
         }
     }
 
+    pub(super) fn into_payload(self) -> Node {
+        self.payload
+    }
+
     /// True if a signature of the algorithm can have this length.
     pub(super) fn is_of_length(&self) -> bool {
         self.key()
@@ -129,7 +133,10 @@ pub(crate) fn token_of<'a>(context: &TokenContext<'a>) -> Option<&'a [u8]> {
 
 /// How far a request's token comes with what is in the store.
 pub(crate) fn judge<'a>(context: &TokenContext<'a>, store: &mut TokenStore) -> TokenStep<'a> {
-    match Trial::begin(context).map_err(Stop::from).and_then(|trial| trial.run(store)) {
+    match Trial::begin(context)
+        .map_err(Stop::from)
+        .and_then(|trial| trial.run(store))
+    {
         Ok(identity) => TokenStep::Proved(identity),
         Err(stop) => stop.0,
     }
