@@ -150,6 +150,10 @@ impl Guard {
             }
             #[cfg(feature = "tokens")]
             if let Some(step) = steps.last_mut() {
+                let is_chosen = |found: &TokenFinding| matches!(found.name, "signature" | "answer");
+                if step.check == Check::Token && step.outcome == Outcome::Pass && !findings.iter().any(is_chosen) {
+                    "well-formed, but of no issuer whose keys could be held against it".clone_into(&mut step.note);
+                }
                 step.findings = findings.into_iter().map(|found| self.finding(found)).collect();
             }
         }

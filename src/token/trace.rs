@@ -134,12 +134,18 @@ impl Trace {
         let parsed = self.judged("form", &trial.first.rules.section, trial.parsed(), |_| in_order.into());
         let section = parsed.and_then(|(payload, jws)| {
             let found = trial.section_for(&payload);
-            let chosen = if let ([_], Ok(only)) = (trial.context.asked, &found) {
-                Some(*only)
-            } else {
-                let name =
-                    |(_, section): &(usize, &TokenSection)| format!("`iss` is the issuer of {}", section.rules.section);
-                self.judged("section", &trial.first.rules.issuer, found, name)
+            let chosen = match (trial.context.asked, found) {
+                ([_], found) => found.ok(),
+                (_, found) => {
+                    // The issuer is a claim, though it is looked at first.
+                    if found.is_err() {
+                        self.check = Check::Claims;
+                    }
+                    let name = |(_, section): &(usize, &TokenSection)| {
+                        format!("`iss` is the issuer of {}", section.rules.section)
+                    };
+                    self.judged("section", &trial.first.rules.issuer, found, name)
+                }
             };
             Some((payload, jws, chosen?))
         });
