@@ -71,7 +71,10 @@ fn runs(file: &vectors::File) -> Vec<Run<'_>> {
     let mut by_policy = BTreeMap::<String, Vec<&Case>>::new();
     for case in &file.cases {
         let asks = |section: &Value| !section["keys"]["url"].is_null() || !section["introspection"].is_null();
-        let mut sections = case.policy["tokens"].as_object().into_iter().flat_map(|sections| sections.values());
+        let mut sections = case.policy["tokens"]
+            .as_object()
+            .into_iter()
+            .flat_map(|sections| sections.values());
         if case.policy.get("signatures").is_none() && !sections.any(asks) {
             by_policy.entry(case.policy.to_string()).or_default().push(case);
             continue;
