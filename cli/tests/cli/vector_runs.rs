@@ -74,12 +74,17 @@ struct Run<'a> {
     cases: Vec<&'a Case>,
 }
 
-/// Cases of one policy go together, unless they would use up each other's nonces.
+/// Cases of one policy go together, unless they would use up each other's nonces or leave each other keys and answers.
 fn runs(file: &vectors::File) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     let mut by_policy = BTreeMap::<String, Vec<&Case>>::new();
     for case in &file.cases {
-        if case.policy.get("signatures").is_none() {
+        let asks = |section: &Value| !section["keys"]["url"].is_null() || !section["introspection"].is_null();
+        let mut sections = case.policy["tokens"]
+            .as_object()
+            .into_iter()
+            .flat_map(|sections| sections.values());
+        if case.policy.get("signatures").is_none() && !sections.any(asks) {
             by_policy.entry(case.policy.to_string()).or_default().push(case);
             continue;
         }
