@@ -2,70 +2,86 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hostbound_vectors::{self as vectors, Case};
 use serde_json::{Value, json};
 
 use crate::run::{directory, root, run_in};
 
+/// Each run is a process: as many at a time as the machine has processors.
 #[test]
 fn every_vector_has_the_engines_verdict() {
     let files = vectors::load();
-    let mut count = 0_usize;
-    for file in &files {
-        for run in runs(file) {
-            let case = run.cases[0];
-            let secrets = serde_json::to_string(&case.own_secrets()).unwrap();
-            let policy = case.policy.to_string();
-            let mut files = vec![("policy.json", policy.as_str()), ("secrets.json", &secrets)];
-            files.extend(case.own_files());
-            let directory = directory(&files);
-            let requests: Vec<_> = run
-                .before
-                .iter()
-                .chain(&run.cases)
-                .map(|case| format!("{}\n", case.request))
-                .collect();
-            let ran = run_in(
-                directory.path(),
-                &[
-                    "decide",
-                    "--policy",
-                    "policy.json",
-                    "--secrets",
-                    "secrets.json",
-                    "--epoch",
-                    &case.epoch.to_string(),
-                    "--offline",
-                ],
-                requests.concat().as_bytes(),
-            );
-            let lines: Vec<_> = ran.stdout.lines().collect();
-            assert_eq!(lines.len(), requests.len(), "{}", case.id);
-            // What is wrong with an answer that a case brings along is told, and nothing else.
-            let mut words = ran.stderr.lines();
-            assert!(
-                words.all(|line| line.starts_with("warning: tokens.")),
-                "{}: {}",
-                case.id,
-                ran.stderr
-            );
-            for (line, case) in lines.into_iter().skip(run.before.len()).zip(&run.cases) {
-                let (guard, mut replay) = file.stage(case);
-                let verdict = guard.decide(&case.document(), &mut replay);
-                assert_eq!(line, verdict.to_json(), "{}", case.id);
-                let found: Value = serde_json::from_str(line).unwrap();
-                assert_eq!(vectors::pinned_fields(&found), case.want, "{}", case.id);
-                count += 1;
-            }
-            if run.before.is_empty() {
-                let is_denied = |case: &&Case| case.want["decision"] == "deny";
-                assert_eq!(ran.code, i32::from(run.cases.iter().any(is_denied)));
-            }
-        }
-    }
+    let all: Vec<_> = files
+        .iter()
+        .flat_map(|file| runs(file).into_iter().map(move |run| (file, run)))
+        .collect();
+    let count: usize = all.iter().map(|(_, run)| run.cases.len()).sum();
     assert_eq!(count, files.iter().map(|file| file.cases.len()).sum::<usize>());
     assert!(count > 500, "{count} vectors");
+    let next = AtomicUsize::new(0);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                while let Some((file, run)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    judge(file, run);
+                }
+            });
+        }
+    });
+}
+
+/// Holds one run of the command against the engine.
+fn judge(file: &vectors::File, run: &Run<'_>) {
+    let case = run.cases[0];
+    let secrets = serde_json::to_string(&case.own_secrets()).unwrap();
+    let policy = case.policy.to_string();
+    let mut files = vec![("policy.json", policy.as_str()), ("secrets.json", &secrets)];
+    files.extend(case.own_files());
+    let directory = directory(&files);
+    let requests: Vec<_> = run
+        .before
+        .iter()
+        .chain(&run.cases)
+        .map(|case| format!("{}\n", case.request))
+        .collect();
+    let ran = run_in(
+        directory.path(),
+        &[
+            "decide",
+            "--policy",
+            "policy.json",
+            "--secrets",
+            "secrets.json",
+            "--epoch",
+            &case.epoch.to_string(),
+            "--offline",
+        ],
+        requests.concat().as_bytes(),
+    );
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), requests.len(), "{}", case.id);
+    // What is wrong with an answer that a case brings along is told, and nothing else.
+    let mut words = ran.stderr.lines();
+    assert!(
+        words.all(|line| line.starts_with("warning: tokens.")),
+        "{}: {}",
+        case.id,
+        ran.stderr
+    );
+    for (line, case) in lines.into_iter().skip(run.before.len()).zip(&run.cases) {
+        let (guard, mut replay) = file.stage(case);
+        let verdict = guard.decide(&case.document(), &mut replay);
+        assert_eq!(line, verdict.to_json(), "{}", case.id);
+        let found: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(vectors::pinned_fields(&found), case.want, "{}", case.id);
+    }
+    if run.before.is_empty() {
+        let is_denied = |case: &&Case| case.want["decision"] == "deny";
+        assert_eq!(ran.code, i32::from(run.cases.iter().any(is_denied)));
+    }
 }
 
 /// What is judged by one run of the command: it has one policy and one replay store.
