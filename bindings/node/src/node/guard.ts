@@ -91,6 +91,8 @@ export type AskerLoader = (guard: Guard, policy: Policy, folder: string) => Prom
 interface Incoming {
   readonly message: Message
   readonly connection: object
+  /** Its place among all. Of those that wait on one connection of HTTP/1, each is answered before those behind it. */
+  readonly place: number
   readonly read: () => HttpRequest
   readonly answer: (answer: Answer) => void
   /** What ends when the client goes away: the request, the stream or the socket. */
@@ -128,8 +130,9 @@ export class NodeGuard {
   readonly #hooks: Hooks
   /** Requests that were judged and allowed. */
   readonly #admitted = new WeakSet<object>()
-  /** Connections on which a request was denied: what follows on them is not served. */
-  readonly #closing = new WeakSet<object>()
+  /** Connections on which a request was denied, and its place: what follows on them is not served, and what came before is still answered. */
+  readonly #closing = new WeakMap<object, number>()
+  #seen = 0
 
   /** Streams of HTTP/2 whose client has been asked for the body. */
   readonly #asked = new WeakSet<object>()
@@ -268,6 +271,7 @@ export class NodeGuard {
       {
         message: request,
         connection: request.socket,
+        place: this.#seen++,
         read: () => requestOf(request),
         answer: (answer) => answerSocket(socket, request, answer),
         carrier: socket,
@@ -296,6 +300,7 @@ export class NodeGuard {
       {
         message: request,
         connection: stream ?? request.socket,
+        place: this.#seen++,
         read: () => requestOf(request),
         answer: (answer) => answerResponse(response, request, answer),
         carrier: stream ?? request,
@@ -335,6 +340,7 @@ export class NodeGuard {
       {
         message: stream,
         connection: stream,
+        place: this.#seen++,
         read: () => requestOfStream(stream, headers, rawHeaders),
         answer: (answer) => answerStream(stream, headers[':method'], answer),
         carrier: stream,
@@ -354,6 +360,8 @@ export class NodeGuard {
     }
     if (this.#closing.has(connection)) {
       incoming.carrier.on('error', ignore)
+      // It goes nowhere, as the connection ends before it; but for one that other middleware has let others overtake. A socket has no order of answers.
+      if (incoming.carrier !== connection) this.#deny(incoming, NO_ROOM)
       return
     }
     let request: HttpRequest
@@ -503,9 +511,9 @@ export class NodeGuard {
     return this.#bounds.bodyMemory ?? Math.max(BODY_MEMORY, this.#guard.policy.maxBody)
   }
 
-  /** True if the client has gone, or the connection ends with an earlier denial: then nothing is judged or served any more. */
-  #isOver({ carrier, connection }: Incoming): boolean {
-    return isGone(carrier) || this.#closing.has(connection)
+  /** True if the client has gone, or the connection ends with the denial of a request before this one: then nothing is judged or served any more. */
+  #isOver({ carrier, connection, place }: Incoming): boolean {
+    return isGone(carrier) || (this.#closing.get(connection) ?? Infinity) <= place
   }
 
   /**
@@ -581,8 +589,8 @@ export class NodeGuard {
     this.#deny(incoming, UNAVAILABLE)
   }
 
-  #deny({ connection, answer }: Incoming, denial: Answer): void {
-    this.#closing.add(connection)
+  #deny({ connection, place, answer }: Incoming, denial: Answer): void {
+    this.#closing.set(connection, Math.min(place, this.#closing.get(connection) ?? place))
     try {
       answer(denial)
     } catch (error) {
