@@ -16,6 +16,9 @@ const NO_ANSWER: Found = { introspection: null }
 
 const FORM = ['content-type', 'application/x-www-form-urlencoded'] as const
 
+/** More than keys are due after, in seconds. */
+const LONGEST_WAIT = 360
+
 /** Asks the questions of one guard, by one policy. */
 export class Asker {
   readonly #guard: Guard
@@ -54,7 +57,8 @@ export class Asker {
   /** Fetches keys again that are due: requests do with the held ones meanwhile. */
   refresh(now: number): void {
     for (const [section, { question, at }] of this.#due) {
-      if (now < at) continue
+      // Further ahead than keys are ever kept for, it is of a clock that went back: keys from then would never grow old.
+      if (now < at && at - now <= LONGEST_WAIT) continue
       this.#due.delete(section)
       this.#guard.refreshing(section, now)
       void this.ask(question)

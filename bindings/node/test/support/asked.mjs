@@ -136,9 +136,9 @@ export function gate() {
 
 /** Until something is so. */
 export async function until(isSo, what = String(isSo)) {
-  const end = performance.now() + 3000
+  const end = performance.now() + 10_000
   while (!isSo()) {
-    if (performance.now() > end) throw new Error(`not within 3 s: ${what}`)
+    if (performance.now() > end) throw new Error(`not within 10 s: ${what}`)
     await new Promise(setImmediate)
   }
 }
