@@ -196,7 +196,10 @@ export class Guard {
 
   /**
    * What has to be asked of another server before the request can be judged that was inspected or judged last; undefined if nothing is.
-   * Keys go to {@link Guard.keepKeys}, what is said of a token into the request as `introspection`; then it is judged again.
+   * Keys go to {@link Guard.keepKeys}, what is said of a token into the request as `introspection`; then it is judged again. Many requests
+   * can ask for the same keys: one fetch does for all.
+   *
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if there was no request, and the policy has tokens.
    */
   question(): TokenQuestion | undefined {
     if (this.#policy.tokens.length === 0) return undefined
@@ -204,17 +207,28 @@ export class Guard {
   }
 
   /**
-   * Keeps the keys that were fetched for a `tokens` section, or that there was no answer. For 30 seconds from `now` on none are asked for.
+   * Keeps the keys that were fetched for a `tokens` section, or that there was no answer: what cannot be used changes nothing but that there
+   * was an attempt. For 30 seconds from `now` on none are asked for. An answer to a question from before a {@link Guard.reload} is to be dropped.
    *
    * @param now - When the answer came, in Unix seconds. Default: the clock's time.
+   * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no answer.
    */
   keepKeys(section: string, answer: TokenAnswer | undefined, now: number = Math.floor(Date.now() / 1000)): KeysKept {
-    const { status, contentType, body = NOTHING } = answer ?? {}
+    const { status, contentType, body } = answerOf(answer)
+    if (!this.#policy.tokens.includes(section)) {
+      return { error: 'the policy has no such section', thumbprints: [], isNew: false, refreshAt: null }
+    }
     return this.#engine.keepKeys(section, seconds(now), status, contentType, body) as KeysKept
   }
 
-  /** Says that the keys of a section are being fetched: until then requests do with those that are held. */
+  /**
+   * Says that the keys of a section are being fetched, as is due at {@link KeysKept.refreshAt}: until {@link Guard.keepKeys} requests do with
+   * those that are held, if these are less than an hour old.
+   *
+   * @param now - In Unix seconds.
+   */
   refreshing(section: string, now: number): void {
+    if (this.#policy.tokens.length === 0) return
     this.#engine.refreshing(section, seconds(now))
   }
 
@@ -271,9 +285,7 @@ export class Guard {
     const length = pack(request, this.#memory)
     const body = hasBody ? this.#body(request, length) : 0
     const { introspection } = request
-    // Last of all: it is taken for the request that is judged next, whichever that is.
-    if (introspection !== undefined) this.#introspected(introspection)
-    const code = judge(length, body)
+    const code = introspection === undefined ? judge(length, body) : this.#runAnswered(introspection, () => judge(length, body))
     this.#id = request.id ?? null
     if (code === UNREADABLE) {
       // The engine says why.
@@ -283,11 +295,17 @@ export class Guard {
     return (code & NEEDS_VERIFICATION) === 0 ? code : this.#engine.verified(this.#verify())
   }
 
-  #introspected(answer: TokenAnswer | null): void {
+  #runAnswered(answer: TokenAnswer | null, judge: () => number): number {
+    const { status, contentType, body } = answerOf(answer ?? undefined)
     // Where there are no tokens nobody asks for it.
-    if (this.#policy.tokens.length === 0) return
-    if (answer === null) this.#engine.introspected(undefined, undefined, NOTHING)
-    else this.#engine.introspected(answer.status, answer.contentType, answer.body)
+    if (this.#policy.tokens.length > 0) this.#engine.introspected(status, contentType, body)
+    try {
+      return judge()
+    } catch (error) {
+      // The engine takes an answer for that about the request that it judges next: it must never be that of another.
+      this.#engine.inspect(0)
+      throw error
+    }
   }
 
   /** Whether the signature that the engine asks about is right. */
@@ -326,6 +344,15 @@ export class Guard {
       throw fromEngine(error)
     }
   }
+}
+
+/** An answer as the engine takes it: none has no status. */
+function answerOf(answer: TokenAnswer | undefined): { status: number | undefined; contentType: string | undefined; body: Uint8Array } {
+  if (answer === undefined) return { status: undefined, contentType: undefined, body: NOTHING }
+  const { status, contentType, body } = answer
+  const isStatus = Number.isSafeInteger(status) && status >= 0 && status <= 0xffff
+  if (isStatus && (contentType === undefined || typeof contentType === 'string') && body instanceof Uint8Array) return { status, contentType, body }
+  throw new HostboundError('HOSTBOUND_REQUEST', 'an answer has a `status`, a `contentType` that is a string or undefined, and a `body` of bytes')
 }
 
 /** 128 bits in hex: a nonce in every profile. */

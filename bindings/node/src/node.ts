@@ -14,7 +14,7 @@
  */
 
 import type { EgressOptions } from './egress.js'
-import { Guard, type GuardOptions, type Policy } from './index.node.js'
+import { Guard, type GuardOptions, HostboundError, type Policy } from './index.node.js'
 import { Asker } from './node/asker.js'
 import { type BodyBounds, type Hooks, type HostboundSources, NodeGuard } from './node/guard.js'
 import type { Log } from './node/lines.js'
@@ -41,15 +41,19 @@ export interface HostboundOptions extends BodyBounds, Hooks, HostboundSources {
   readonly verifier?: GuardOptions['verifier']
   /**
    * How key sets and introspection endpoints are reached, if the policy has any: `resolver` as with `hostboundEgress`. They are asked as
-   * section `egress` of the policy says, with `undici`.
+   * section `egress` of the policy says, with `undici`. `timeout` is how long an answer may take in all, in milliseconds, from 1 to 5000.
+   * Default: 5000.
    */
-  readonly egress?: Pick<EgressOptions, 'resolver'> | undefined
+  readonly egress?: Pick<EgressOptions, 'resolver' | 'timeout'> | undefined
   /**
    * Where lines of JSON go: one at the start, one for each denial and report, at most ten of these a second. Default:
    * standard error. False: nowhere.
    */
   readonly log?: Log | false | undefined
 }
+
+/** The most milliseconds that an answer about tokens may take. */
+const LONGEST_ANSWER = 5_000
 
 /**
  * Reads the policy and its secrets and makes a guard of them.
@@ -59,10 +63,14 @@ export interface HostboundOptions extends BodyBounds, Hooks, HostboundSources {
  */
 export async function hostbound(options: HostboundOptions): Promise<NodeGuard> {
   const { onDeny, onReport, identity, replay, bodyTimeout, bodyMemory, verifier, log = console.error } = options
+  const { resolver, timeout = LONGEST_ANSWER } = options.egress ?? {}
+  if (!Number.isFinite(timeout) || timeout < 1 || timeout > LONGEST_ANSWER) {
+    throw new HostboundError('HOSTBOUND_OPTION', `\`egress.timeout\` is a number of milliseconds, from 1 to ${LONGEST_ANSWER}`)
+  }
   const reporter = new Reporter(log === false ? undefined : log)
   const load = loaderOf({ policy: options.policy, secrets: options.secrets }, options.allowHosts)
   const loadAsker = async (guard: Guard, policy: Policy, folder: string): Promise<Asker | undefined> =>
-    policy.needsFetching ? Asker.load(guard, { policy, folder, resolver: options.egress?.resolver, log: false }, reporter) : undefined
+    policy.needsFetching ? Asker.load(guard, { policy, folder, resolver, log: false }, reporter, timeout) : undefined
   const { policy, secrets, folder } = await load()
   const hooks = { onDeny, onReport, identity }
   const guard = new NodeGuard(new Guard(policy, { secrets, verifier }), reporter, hooks, load, loadAsker, replay, { bodyTimeout, bodyMemory })

@@ -68,7 +68,7 @@ export function reasonOf(code: number): Reason | null {
 }
 
 /**
- * True if the integer form of a verdict denies the request. Also for one that is not finished: see {@link needsBody}.
+ * True if the integer form of a verdict denies the request. Also for one that is not finished: see {@link needsBody} and {@link needsAnswer}.
  *
  * @param code - What {@link Guard.inspect} returned.
  */

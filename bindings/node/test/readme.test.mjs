@@ -15,17 +15,20 @@ import { promisify } from 'node:util'
 
 import { WebSocket } from 'ws'
 
+import { thumbprint } from './support/asked.mjs'
+import { certificates } from './support/ca.mjs'
+import { answered, hostile } from './support/hostile.mjs'
 import { http, listening, statuses, stop, talk } from './support/raw.mjs'
 import { startRedis } from './support/redis.mjs'
 import { nextSecond, policyWith, SECRETS, signedLines, signerOf } from './support/signed.mjs'
-import { newKey, tokenOf } from './support/tokens.mjs'
+import { claimsNow, newKey, tokenOf } from './support/tokens.mjs'
 import { startWorker } from './support/workerd.mjs'
 
 const execFile = promisify(execFileWithCallback)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const blocks = [...readFileSync(join(PACKAGE, 'README.md'), 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)].map(([, language, text]) => ({ language, text }))
 const [toml, ...rest] = blocks
-const [signedToml, tokenToml, egressToml] = rest.filter(({ language }) => language === 'toml')
+const [signedToml, tokenToml, opaqueToml, egressToml] = rest.filter(({ language }) => language === 'toml')
 const scripts = rest.filter(({ language }) => language === 'js').map(({ text }) => text)
 const GOOD = 'Host: localhost'
 const EVIL = 'Host: evil.test'
@@ -73,7 +76,7 @@ async function answers(server, field) {
 }
 
 test('the README has the snippets that are tested here', () => {
-  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'toml', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
 })
 
 test('a Node service', async (t) => {
@@ -125,7 +128,7 @@ test('signed requests, and signing', async (t) => {
   assert.match(await talk(server, text), /^HTTP\/1\.1 401 [^]*signature_invalid/)
   assert.deepEqual(await answers(server, GOOD), [401])
   const path = folder(t, signedPolicy)
-  writeFileSync(join(path, 'script.mjs'), scripts[10].replaceAll('8080', port))
+  writeFileSync(join(path, 'script.mjs'), scripts[11].replaceAll('8080', port))
   const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path, env: { ...process.env, PARTNER_KEY: SECRETS.KEY } })
   assert.equal(stdout, '200 hello partner-1\n200\n')
 })
@@ -135,18 +138,70 @@ test('after a start, who signs is told when to come again', async (t) => {
   assert.match(await talk(server, await signedRequest(server.address().port)), /^HTTP\/1\.1 503 [^]*retry-after: 6\r\n[^]*unavailable/)
 })
 
-test('bearer tokens', async (t) => {
+const CLAIMS = { iss: 'https://auth.example.com/', aud: 'https://api.example.com', sub: 'user-7' }
+const bearer = (server, token) => talk(server, http('GET / HTTP/1.1', GOOD, `Authorization: Bearer ${token}`, 'Connection: close'))
+
+/** The page's authority, on this machine: what it is asked, and a policy of the page that asks it. */
+async function authorityHere(t, answer) {
+  const made = certificates(t)
+  made.authority('ca')
+  made.issue('server', 'ca', 'DNS:localhost')
+  const { port, seen } = await hostile(t, { cert: made.read('server.pem'), key: made.read('server.key') }, answer, ['127.0.0.1'])
+  const policyOf = (text) => `${text
+    .replaceAll(/https:\/\/auth\.example\.com(?!\/")/g, `https://localhost:${port}`)
+    .replace('[egress]', '[egress]\naddresses = ["127.0.0.1/32", "::1/128"]')}
+[[egress.destinations]]
+origin = "https://localhost:${port}"
+ca = { file = "${made.path('ca.pem')}" }
+`
+  return { requests: seen['127.0.0.1'].requests, policyOf }
+}
+
+/** The page's script that judges by hand, for a token. */
+async function byHand(t, policy, token, change = (script) => script) {
+  const path = folder(t, policy)
+  writeFileSync(join(path, 'script.mjs'), change(scripts[6]))
+  const { stdout } = await execFile(process.execPath, ['script.mjs', token], { cwd: path })
+  return stdout.trim()
+}
+
+test('bearer tokens, with keys by URL: before a server, and by hand', async (t) => {
   const key = newKey()
-  const server = await service(t, scripts[5], tokenToml.text, { 'jwks.json': key.keySet })
-  const token = tokenOf(key, { iss: 'https://auth.example.com/', aud: 'https://api.example.com', sub: 'user-7' })
-  assert.match(await talk(server, http('GET / HTTP/1.1', GOOD, `Authorization: Bearer ${token}`, 'Connection: close')), /^HTTP\/1\.1 200 [^]*hello user-7/)
+  const { requests, policyOf } = await authorityHere(t, (socket) => socket.write(answered(key.keySet)))
+  const policy = policyOf(tokenToml.text).replace(/(?<=pins = \[").*(?="\])/, thumbprint(key))
+  const server = await service(t, scripts[5], policy)
+  assert.match(await bearer(server, tokenOf(key, CLAIMS)), /^HTTP\/1\.1 200 [^]*hello user-7/)
+  assert.match(await bearer(server, tokenOf(newKey(), CLAIMS)), /^HTTP\/1\.1 401 /)
   assert.match(await talk(server, http('GET / HTTP/1.1', GOOD)), /^HTTP\/1\.1 401 [^]*www-authenticate: Bearer\r\n[^]*token_missing/)
+  assert.equal(requests.length, 1)
+  assert.equal(await byHand(t, policy, tokenOf(key, CLAIMS)), 'user-7')
+  assert.equal(await byHand(t, policy, tokenOf(newKey(), CLAIMS)), 'token_signature_mismatch')
+  // As the page has it, for other keys.
+  assert.equal(await byHand(t, policyOf(tokenToml.text), tokenOf(key, CLAIMS)), 'token_keys_unavailable')
+  const local = tokenToml.text.replace(/keys = .*\n/, 'keys = { file = "jwks.json" }\n')
+  assert.match(await bearer(await service(t, scripts[5], local, { 'jwks.json': key.keySet }), tokenOf(key, CLAIMS)), /^HTTP\/1\.1 200 [^]*hello user-7/)
+})
+
+test('bearer tokens, with introspection: before a server, and by hand', async (t) => {
+  const { requests, policyOf } = await authorityHere(t, (socket, { body }) => {
+    const isActive = new URLSearchParams(body).get('token') === 'good'
+    socket.write(answered(JSON.stringify(isActive ? { active: true, ...claimsNow(), ...CLAIMS } : { active: false })))
+  })
+  process.env.INTROSPECTION_SECRET = 'published-test-secret'
+  t.after(() => delete process.env.INTROSPECTION_SECRET)
+  const server = await service(t, scripts[5], policyOf(opaqueToml.text))
+  assert.match(await bearer(server, 'good'), /^HTTP\/1\.1 200 [^]*hello user-7/)
+  assert.match(await bearer(server, 'bad'), /^HTTP\/1\.1 401 [^]*error="invalid_token"/)
+  assert.match(requests[0].head, new RegExp(`^authorization: Basic ${btoa('orders:published-test-secret')}\r?$`, 'im'))
+  const secrets = (script) => script.replace("fromFile('hostbound.toml'))", "fromFile('hostbound.toml'), { secrets: { INTROSPECTION_SECRET: process.env.INTROSPECTION_SECRET } })")
+  assert.equal(await byHand(t, policyOf(opaqueToml.text), 'good', secrets), 'user-7')
+  assert.equal(await byHand(t, policyOf(opaqueToml.text), 'bad', secrets), 'token_inactive')
 })
 
 test('replay in Redis', async (t) => {
   const redis = await startRedis(t)
   if (redis === undefined) return t.skip('there is no redis-server')
-  const script = scripts[6].replace('createClient()', `createClient({ url: 'redis://127.0.0.1:${redis.port}' })`)
+  const script = scripts[7].replace('createClient()', `createClient({ url: 'redis://127.0.0.1:${redis.port}' })`)
   const policy = signedPolicy.replace('profile =', 'replay = "shared"\nprofile =')
   const [one, other] = [await service(t, script, policy), await service(t, script, policy)]
   // The store begins with the first claim.
@@ -158,14 +213,14 @@ test('replay in Redis', async (t) => {
 
 test('by hand', (t) => {
   const path = join(folder(t), 'script.mjs')
-  writeFileSync(path, scripts[7])
+  writeFileSync(path, scripts[8])
   const { stdout, stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8' })
   assert.equal(stdout, 'host_not_allowed host `evil.test` is not allowed\n', stderr)
 })
 
 test('an edge runtime', async (t) => {
   const path = folder(t)
-  writeFileSync(join(path, 'worker.mjs'), scripts[8])
+  writeFileSync(join(path, 'worker.mjs'), scripts[9])
   const port = await startWorker(t, join(path, 'worker.mjs'))
   if (port === undefined) return t.skip('workerd has no binary for this platform')
   const server = { address: () => ({ port }) }
@@ -179,7 +234,7 @@ test('outbound requests', async (t) => {
   const here = (text) => text.replaceAll('8000', orders.address().port)
   const path = folder(t)
   writeFileSync(join(path, 'hostbound.toml'), here(egressToml.text))
-  writeFileSync(join(path, 'script.mjs'), here(scripts[9]))
+  writeFileSync(join(path, 'script.mjs'), here(scripts[10]))
   const { stdout } = await execFile(process.execPath, ['script.mjs'], { cwd: path })
   assert.equal(stdout, 'Basic b3JkZXJzOnB3\nurl_malformed\ndestination_not_allowed egress.allow\n')
 })

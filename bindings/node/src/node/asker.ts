@@ -16,6 +16,9 @@ const NO_ANSWER: Found = { introspection: null }
 
 const FORM = ['content-type', 'application/x-www-form-urlencoded'] as const
 
+/** More than keys are due after, in seconds. */
+const LONGEST_WAIT = 360
+
 /** Asks the questions of one guard, by one policy. */
 export class Asker {
   readonly #guard: Guard
@@ -34,15 +37,18 @@ export class Asker {
     this.#reporter = reporter
   }
 
-  /** @throws what {@link Fetcher.load} throws. */
-  static async load(guard: Guard, options: FetcherOptions, reporter: Reporter): Promise<Asker> {
-    return new this(guard, await Fetcher.load(options, (failure) => reporter.unanswered(failure)), reporter)
+  /**
+   * @param time - How long an answer may take, in milliseconds.
+   * @throws what {@link Fetcher.load} throws.
+   */
+  static async load(guard: Guard, options: FetcherOptions, reporter: Reporter, time?: number): Promise<Asker> {
+    return new this(guard, await Fetcher.load(options, (failure) => reporter.unanswered(failure), time), reporter)
   }
 
   /** Asks, or waits with those who have asked already. What comes of it goes to the guard or, of introspection, into the request. It never rejects. */
   ask(question: TokenQuestion): Promise<Found> {
     const { section, body } = question
-    if (body === null) return this.#keyFlights.run(section, () => this.#fetchKeys(question))
+    if (body === null) return this.#keyFlights.run(section, () => this.#fetchKeys(question).catch((error: unknown) => this.#failed(error)))
     // A token is a credential: it is no key of a map.
     const key = `${section} ${createHash('sha256').update(body).digest('base64')}`
     return this.#tokenFlights.run(key, async () => ({ introspection: (await this.#fetch(question)) ?? null }))
@@ -51,7 +57,8 @@ export class Asker {
   /** Fetches keys again that are due: requests do with the held ones meanwhile. */
   refresh(now: number): void {
     for (const [section, { question, at }] of this.#due) {
-      if (now < at) continue
+      // Further ahead than keys are ever kept for, it is of a clock that went back: keys from then would never grow old.
+      if (now < at && at - now <= LONGEST_WAIT) continue
       this.#due.delete(section)
       this.#guard.refreshing(section, now)
       void this.ask(question)
@@ -61,7 +68,12 @@ export class Asker {
   /** Nothing that comes from now on reaches the guard. */
   close(): void {
     this.#isClosed = true
-    void this.#fetcher.close()
+    this.#fetcher.close().catch((error: unknown) => this.#failed(error))
+  }
+
+  #failed(error: unknown): Found {
+    this.#reporter.failed('keys could not be kept', error)
+    return NOTHING
   }
 
   async #fetchKeys(question: TokenQuestion): Promise<Found> {

@@ -6,7 +6,7 @@ import { HostboundError } from '../errors.js'
 import type { Guard, ReplayClaim } from '../guard.js'
 import type { Policy } from '../policy.js'
 import { isDenied, needsAnswer, needsBody, statusOf } from '../reason.js'
-import type { HttpRequest } from '../request.js'
+import type { HttpRequest, TokenQuestion } from '../request.js'
 import type { Secrets } from '../secrets.js'
 import type { Identity, TokenIdentity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
@@ -91,6 +91,8 @@ export type AskerLoader = (guard: Guard, policy: Policy, folder: string) => Prom
 interface Incoming {
   readonly message: Message
   readonly connection: object
+  /** Its place among all. Of those that wait on one connection of HTTP/1, each is answered before those behind it. */
+  readonly place: number
   readonly read: () => HttpRequest
   readonly answer: (answer: Answer) => void
   /** What ends when the client goes away: the request, the stream or the socket. */
@@ -128,8 +130,9 @@ export class NodeGuard {
   readonly #hooks: Hooks
   /** Requests that were judged and allowed. */
   readonly #admitted = new WeakSet<object>()
-  /** Connections on which a request was denied: what follows on them is not served. */
-  readonly #closing = new WeakSet<object>()
+  /** Connections on which a request was denied, and its place: what follows on them is not served, and what came before is still answered. */
+  readonly #closing = new WeakMap<object, number>()
+  #seen = 0
 
   /** Streams of HTTP/2 whose client has been asked for the body. */
   readonly #asked = new WeakSet<object>()
@@ -204,7 +207,10 @@ export class NodeGuard {
     this.#asker = asker
   }
 
-  /** Ends the connections over which keys are fetched. Requests that need new ones are answered 503 from then on. */
+  /**
+   * Ends the connections over which other servers are asked about tokens. From then on, until {@link NodeGuard.reload}, none is asked: keys that are held
+   * do for an hour, and what cannot be judged without an answer is answered 503.
+   */
   close(): void {
     this.#askBy(undefined)
   }
@@ -265,6 +271,7 @@ export class NodeGuard {
       {
         message: request,
         connection: request.socket,
+        place: this.#seen++,
         read: () => requestOf(request),
         answer: (answer) => answerSocket(socket, request, answer),
         carrier: socket,
@@ -293,6 +300,7 @@ export class NodeGuard {
       {
         message: request,
         connection: stream ?? request.socket,
+        place: this.#seen++,
         read: () => requestOf(request),
         answer: (answer) => answerResponse(response, request, answer),
         carrier: stream ?? request,
@@ -332,6 +340,7 @@ export class NodeGuard {
       {
         message: stream,
         connection: stream,
+        place: this.#seen++,
         read: () => requestOfStream(stream, headers, rawHeaders),
         answer: (answer) => answerStream(stream, headers[':method'], answer),
         carrier: stream,
@@ -351,6 +360,8 @@ export class NodeGuard {
     }
     if (this.#closing.has(connection)) {
       incoming.carrier.on('error', ignore)
+      // It goes nowhere, as the connection ends before it; but for one that other middleware has let others overtake. A socket has no order of answers.
+      if (incoming.carrier !== connection) this.#deny(incoming, NO_ROOM)
       return
     }
     let request: HttpRequest
@@ -371,40 +382,62 @@ export class NodeGuard {
     else if (this.#concluded(incoming, request, code)) next()
   }
 
-  /** What another server has to be asked about a token. */
-  #admitAsked(incoming: Incoming, request: HttpRequest, next: () => void): void {
+  /** What another server has to be asked about a token: once, and once more if the policy is another one when it has answered. */
+  #admitAsked(incoming: Incoming, request: HttpRequest, next: () => void, isLast = false): void {
     const { carrier } = incoming
     carrier.on('error', ignore)
-    const asker = this.#asker
-    const question = this.#guard.question()
-    if (asker === undefined || question === undefined) {
-      this.#deny(incoming, NO_ANSWER)
-      return
-    }
-    void asker.ask(question).then((found) => {
-      // Outside of every promise: what the application throws is its own, as without a guard.
-      process.nextTick(() => {
-        if (this.#isOver(incoming)) return
-        // The time has gone on, and another policy may be in force.
-        const again = this.#timed({ ...request, ...found })
-        let code: number
-        try {
-          code = this.#guard.inspect(again)
-        } catch (error) {
-          this.#failed(incoming, error)
-          return
-        }
-        if (needsAnswer(code)) {
-          // The policy was changed in the meantime.
-          this.#deny(incoming, NO_ANSWER)
-          return
-        }
-        this.#admitInspected(incoming, again, code, () => {
-          carrier.off('error', ignore)
-          next()
-        })
+    this.#ask(incoming, request, (asked, isOfOtherPolicy) => {
+      if (this.#isOver(incoming)) return
+      this.#admitAnswered(incoming, request, asked, isOfOtherPolicy && !isLast, () => {
+        carrier.off('error', ignore)
+        next()
       })
     })
+  }
+
+  #admitAnswered(incoming: Incoming, request: HttpRequest, asked: HttpRequest, canAskAgain: boolean, next: () => void): void {
+    let again: HttpRequest
+    let code: number
+    try {
+      // The time has gone on.
+      again = this.#timed(asked)
+      code = this.#guard.inspect(again)
+    } catch (error) {
+      this.#failed(incoming, error)
+      return
+    }
+    if (!needsAnswer(code)) this.#admitInspected(incoming, again, code, next)
+    else if (canAskAgain) this.#admitAsked(incoming, request, next, true)
+    else this.#deny(incoming, NO_ANSWER)
+  }
+
+  /**
+   * Asks what has to be known of the request that was judged last, and goes on with the request and the answer, outside of every promise: what
+   * the application throws is its own, as without a guard. An answer that another policy asked for is dropped.
+   */
+  #ask(incoming: Incoming, request: HttpRequest, goOn: (asked: HttpRequest, isOfOtherPolicy: boolean) => void): void {
+    const asker = this.#asker
+    try {
+      const question = this.#guard.question()
+      if (question === undefined) throw new HostboundError('HOSTBOUND_ENGINE', 'an answer is needed, and there is no question')
+      const answer = asker === undefined ? Promise.resolve(this.#unanswered(question)) : asker.ask(question)
+      void answer.then((found) => {
+        process.nextTick(() => {
+          const isOfOtherPolicy = asker !== this.#asker
+          goOn(isOfOtherPolicy ? request : { ...request, ...found }, isOfOtherPolicy)
+        })
+      })
+    } catch (error) {
+      this.#failed(incoming, error)
+      process.nextTick(goOn, request, false)
+    }
+  }
+
+  /** What comes of a question when nobody is asked any more. */
+  #unanswered({ section, body }: TokenQuestion): Pick<HttpRequest, 'introspection'> {
+    if (body !== null) return { introspection: null }
+    this.#guard.keepKeys(section, undefined)
+    return {}
   }
 
   /** Only signatures and tokens are judged by the time. */
@@ -478,21 +511,29 @@ export class NodeGuard {
     return this.#bounds.bodyMemory ?? Math.max(BODY_MEMORY, this.#guard.policy.maxBody)
   }
 
-  /** True if the client has gone, or the connection ends with an earlier denial: then nothing is judged or served any more. */
-  #isOver({ carrier, connection }: Incoming): boolean {
-    return isGone(carrier) || this.#closing.has(connection)
+  /** True if the client has gone, or the connection ends with the denial of a request before this one: then nothing is judged or served any more. */
+  #isOver({ carrier, connection, place }: Incoming): boolean {
+    return isGone(carrier) || (this.#closing.get(connection) ?? Infinity) <= place
   }
 
-  /** Settles at once with a store in memory, else when the store has answered. */
-  #judgeWhole(incoming: Incoming, request: HttpRequest, settle: (isServed: boolean) => void): void {
+  /**
+   * Settles at once with a store in memory, else when the store has answered; later if it has to be asked about the token anew, as what was known of
+   * it may have been forgotten since its head was judged.
+   */
+  #judgeWhole(incoming: Incoming, request: HttpRequest, settle: (isServed: boolean) => void, canAsk = true): void {
     if (this.#isOver(incoming)) {
       settle(false)
       return
     }
-    const attempt = (judge: () => number): void => {
+    const attempt = (judge: () => number, canAskNow = false): void => {
       let isServed = false
       try {
-        isServed = this.#concluded(incoming, request, judge())
+        const code = judge()
+        if (needsAnswer(code) && canAskNow) {
+          this.#ask(incoming, request, (asked) => this.#judgeWhole(incoming, asked, settle, false))
+          return
+        }
+        isServed = this.#concluded(incoming, request, code)
       } catch (error) {
         this.#failed(incoming, error)
       }
@@ -508,7 +549,7 @@ export class NodeGuard {
       return
     }
     if (store === undefined || claim === undefined) {
-      attempt(() => this.#guard.judge(request))
+      attempt(() => this.#guard.judge(request), canAsk)
       return
     }
     void claimIn(store, claim, (error) => this.#reporter.failed('the replay store failed', error)).then((outcome) => {
@@ -522,6 +563,10 @@ export class NodeGuard {
   /** True if the request that was judged last may be served; else it is answered. */
   #concluded(incoming: Incoming, request: HttpRequest, code: number): boolean {
     const { message } = incoming
+    if (needsAnswer(code)) {
+      this.#deny(incoming, NO_ANSWER)
+      return false
+    }
     try {
       if (!isDenied(code)) {
         // Before a hook runs, that could read an identity which is judged only then.
@@ -544,8 +589,8 @@ export class NodeGuard {
     this.#deny(incoming, UNAVAILABLE)
   }
 
-  #deny({ connection, answer }: Incoming, denial: Answer): void {
-    this.#closing.add(connection)
+  #deny({ connection, place, answer }: Incoming, denial: Answer): void {
+    this.#closing.set(connection, Math.min(place, this.#closing.get(connection) ?? place))
     try {
       answer(denial)
     } catch (error) {

@@ -37,10 +37,10 @@ export class Reporter {
     this.#lines.writeSome({ hostbound: 'no-answer', reason, rule, detail, origin })
   }
 
-  /** Keys that were fetched and cannot be used, or are others than before. */
+  /** Keys that were fetched and cannot be used, or are others than before. Strangers cannot cause it more than once in 30 seconds: no flood of theirs hides it. */
   keys(section: string, { error, thumbprints, isNew }: KeysKept): void {
-    if (error !== null) this.#lines.writeSome({ hostbound: 'keys-refused', section, detail: error })
-    else if (isNew) this.#lines.writeSome({ hostbound: 'keys', section, unpinned: thumbprints })
+    if (error !== null) this.#lines.write({ hostbound: 'keys-refused', section, detail: error })
+    else if (isNew) this.#lines.write({ hostbound: 'keys', section, unpinned: thumbprints })
   }
 
   /** A defect of ours or of a hook's. */

@@ -7,8 +7,8 @@ import { createSecureServer } from 'node:http2'
 import connect from 'connect'
 import express from 'express'
 import {
-  type Check, Guard, HostboundError, type HttpRequest, type Identity, isDenied, needsBody, Policy, PolicyError, REASON_CODES, type Reason,
-  reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type TokenIdentity,
+  type Check, Guard, HostboundError, type HttpRequest, type Identity, isDenied, type KeysKept, needsAnswer, needsBody, Policy, PolicyError, REASON_CODES, type Reason,
+  reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type TokenAnswer, type TokenIdentity, type TokenQuestion,
   type Verdict,
 } from 'hostbound'
 import * as edge from 'hostbound/edge'
@@ -94,6 +94,20 @@ const who: string | null | undefined = signed.verdict().identity?.signature?.non
 signed.reload(policy, { secrets })
 const most: number | undefined = signed.bodyLimit()
 export { added, answered, most, who }
+
+const question: TokenQuestion | undefined = needsAnswer(code) ? guard.question() : undefined
+const found: TokenAnswer = { status: 200, contentType: undefined, body: new Uint8Array() }
+const kept: KeysKept = guard.keepKeys(question?.section ?? '', question?.body === null ? found : undefined, 1)
+guard.refreshing('access', kept.refreshAt ?? 0)
+const introspected: number = guard.judge({ ...request, introspection: question?.authorization === null ? null : found })
+const fetches: boolean = policy.needsFetching
+await hostbound({ policy, verifier: 'engine', egress: { resolver: new dns.Resolver(), timeout: 1000 } })
+node.close()
+export { fetches, introspected, kept }
+// @ts-expect-error: bytes
+guard.keepKeys('access', { ...found, body: '{}' })
+// @ts-expect-error: one or the other
+await hostbound({ policy, verifier: 'node' })
 
 const signer: Signer = await hostboundSigner({ policy, secrets, section: 'api', keyId: undefined })
 const response: Response = await signer.fetch(new Request('https://a.example/'), { method: 'POST', body: new FormData(), redirect: 'manual' })
