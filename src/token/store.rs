@@ -168,6 +168,7 @@ impl TokenStore {
         };
         // A clock that went back must not stop everything until it is there again.
         fetched.attempted = fetched.attempted.map(|attempted| attempted.min(now.0));
+        fetched.at = fetched.at.min(now.0);
         let rest = fetched.cool_down(now);
         let age = now.0.saturating_sub(fetched.at);
         match &fetched.keys {
