@@ -57,8 +57,10 @@ pub enum KeyError {
     Exponent,
     /// RSA of a defective generator (ROCA, CVE-2017-15361).
     Roca,
-    /// A point that is not on its curve or, of Ed25519, one of small order or not reduced.
+    /// A point that is not on its curve.
     Point,
+    /// A point of Ed25519 of small order, by which signatures are right that nobody made, or one that is not reduced.
+    SmallOrder,
     /// A secret that is shorter than the hash of its algorithm, or longer than 4,096 bytes.
     Secret,
     /// Another key of the set has this `kid`.
@@ -82,7 +84,8 @@ impl fmt::Display for KeyError {
             Self::Size => "is RSA of less than 2048 or more than 4096 bits",
             Self::Exponent => "has an RSA exponent that is even, below 65537 or above 33 bits",
             Self::Roca => "is RSA of a defective generator (ROCA, CVE-2017-15361)",
-            Self::Point => "is a point that is not on its curve, of small order or not reduced",
+            Self::Point => "is a point that is not on its curve",
+            Self::SmallOrder => "is a point of small order, by which anybody can sign, or one that is not reduced",
             Self::Secret => "is a secret that is shorter than the hash of its algorithm, or longer than 4096 bytes",
             Self::Duplicate => "has the `kid` of an earlier key",
         })
@@ -289,7 +292,7 @@ impl Material {
         if may_be_ed25519_key(&x) {
             Ok(Self::Ed25519(x))
         } else {
-            Err(KeyError::Point)
+            Err(KeyError::SmallOrder)
         }
     }
 
