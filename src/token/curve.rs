@@ -59,7 +59,13 @@ pub(super) fn may_be_ed25519_key(encoded: &[u8; 32]) -> bool {
     let one = Number::from_word(1);
     let eighth = Number::from_hex(ED25519_EIGHTH);
     // Of order 4, 1, 2 and 8.
-    let small = [Number::from_word(0), one.clone(), p.minus(&one), p.minus(&eighth), eighth];
+    let small = [
+        Number::from_word(0),
+        one.clone(),
+        p.minus(&one),
+        p.minus(&eighth),
+        eighth,
+    ];
     y.is_less(&p) && !small.contains(&y)
 }
 
