@@ -197,6 +197,35 @@ fn random_keys_cause_one_question() {
     assert_eq!(questions, 1);
 }
 
+/// Keys that were fetched by a clock that was ahead grow old from the moment at which it is set right.
+#[test]
+fn a_clock_that_went_back_does_not_keep_keys_young() {
+    let guard = fetching();
+    let (token, keys) = published();
+    let at = |seconds| Some(Timestamp(NOW.0 + seconds));
+    request_with(&token, |request| {
+        let mut store = TokenStore::new();
+        let Inspection::NeedsKeys(needs) = guard.inspect_in(request, at(86_400), &mut store) else {
+            panic!("there are no keys")
+        };
+        needs
+            .keep(Some(answer(&keys)), Timestamp(NOW.0 + 86_400), &mut store)
+            .unwrap();
+        assert_eq!(
+            subject(guard.inspect_in(request, Some(NOW), &mut store)),
+            Ok("user-1".into())
+        );
+        assert_eq!(
+            subject(guard.inspect_in(request, at(599), &mut store)),
+            Err(Reason::TokenExpired)
+        );
+        assert!(matches!(
+            guard.inspect_in(request, at(600), &mut store),
+            Inspection::NeedsKeys(_)
+        ));
+    });
+}
+
 /// Full is full: what counts stays, and what does not fit is judged each time.
 #[test]
 fn nothing_is_pushed_out() {

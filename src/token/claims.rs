@@ -28,6 +28,7 @@ pub(super) enum Rule {
     Expiry,
     NotBefore,
     IssuedAt,
+    Period,
     MaxLifetime,
     MaxAge,
     Required,
@@ -38,12 +39,13 @@ pub(super) enum Rule {
 
 impl Rule {
     /// In the order in which they are judged.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Issuer,
         Self::Audience,
         Self::Expiry,
         Self::NotBefore,
         Self::IssuedAt,
+        Self::Period,
         Self::MaxLifetime,
         Self::MaxAge,
         Self::Required,
@@ -95,14 +97,23 @@ impl Rule {
                 Some(issued) if issued > latest => early(),
                 _ => Ok(()),
             },
+            Self::Period => {
+                let Some(expires) = dates.of("exp")? else {
+                    return Ok(());
+                };
+                if dates.of("iat")?.is_some_and(|issued| expires <= issued) {
+                    return Err(malformed("the token expires before it was issued", section));
+                }
+                if dates.of("nbf")?.is_some_and(|not_before| expires <= not_before) {
+                    return Err(malformed("the token expires before it is valid", section));
+                }
+                Ok(())
+            }
             Self::MaxLifetime => {
                 let (Some(most), Some(issued)) = (section.max_lifetime, dates.of("iat")?) else {
                     return Ok(());
                 };
                 let expires = dates.expiry()?;
-                if expires <= issued {
-                    return Err(malformed("the token expires before it was issued", section));
-                }
                 if expires.saturating_sub(issued) > most {
                     let what = "the token lives too long";
                     return Err(fail(Reason::TokenLifetimeTooLong, what, &rules.max_lifetime));

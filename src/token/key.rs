@@ -10,7 +10,7 @@ use ring::signature::{ED25519, RsaPublicKeyComponents, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::algorithm::{JwsAlgorithm, Verifier};
-use super::curve::Curve;
+use super::curve::{Curve, may_be_ed25519_key};
 use super::{base64url, roca};
 use crate::tree::{Node, Value};
 
@@ -59,6 +59,8 @@ pub enum KeyError {
     Roca,
     /// A point that is not on its curve.
     Point,
+    /// A point of Ed25519 of small order, by which signatures are right that nobody made, or one that is not reduced.
+    SmallOrder,
     /// A secret that is shorter than the hash of its algorithm, or longer than 4,096 bytes.
     Secret,
     /// Another key of the set has this `kid`.
@@ -83,6 +85,7 @@ impl fmt::Display for KeyError {
             Self::Exponent => "has an RSA exponent that is even, below 65537 or above 33 bits",
             Self::Roca => "is RSA of a defective generator (ROCA, CVE-2017-15361)",
             Self::Point => "is a point that is not on its curve",
+            Self::SmallOrder => "is a point of small order, by which anybody can sign, or one that is not reduced",
             Self::Secret => "is a secret that is shorter than the hash of its algorithm, or longer than 4096 bytes",
             Self::Duplicate => "has the `kid` of an earlier key",
         })
@@ -285,7 +288,12 @@ impl Material {
             return Err(KeyError::Kind);
         }
         let x = of_length(node, "x", 32)?;
-        x.try_into().map(Self::Ed25519).map_err(|_| KeyError::Member("x"))
+        let x = x.try_into().map_err(|_| KeyError::Member("x"))?;
+        if may_be_ed25519_key(&x) {
+            Ok(Self::Ed25519(x))
+        } else {
+            Err(KeyError::SmallOrder)
+        }
     }
 
     fn secret(node: &Node) -> Result<Self, KeyError> {

@@ -22,6 +22,8 @@ const REFRESH_AFTER: u64 = 300;
 const MAX_STALE: u64 = 3600;
 /// How long nothing is fetched after an attempt, whatever came of it, in seconds.
 const COOL_DOWN: u64 = 30;
+/// How far a request's time may lie behind that of an answer before the clock must have gone back, in seconds.
+const LONGEST_WAIT: u64 = 60;
 /// How long a verified token is not verified again, in seconds.
 const KEPT_JWS: u64 = 300;
 /// How long the answer about an opaque token counts, in seconds.
@@ -166,8 +168,11 @@ impl TokenStore {
         let Some(fetched) = self.fetched.get_mut(section) else {
             return Held::Wanted;
         };
-        // A clock that went back must not stop everything until it is there again.
-        fetched.attempted = fetched.attempted.map(|attempted| attempted.min(now.0));
+        // A clock that went back must not stop everything, or keep keys young, until it is there again. A request that waited is a little behind.
+        let latest = now.0.saturating_add(LONGEST_WAIT);
+        let settled = |time: u64| if time > latest { now.0 } else { time };
+        fetched.attempted = fetched.attempted.map(settled);
+        fetched.at = settled(fetched.at);
         let rest = fetched.cool_down(now);
         let age = now.0.saturating_sub(fetched.at);
         match &fetched.keys {

@@ -342,6 +342,7 @@ impl<'a> ClaimsRead<'_, 'a> {
             Rule::Expiry => ("exp", &rules.clock_tolerance),
             Rule::NotBefore => ("nbf", &rules.clock_tolerance),
             Rule::IssuedAt => ("iat", &rules.clock_tolerance),
+            Rule::Period => ("period", &rules.section),
             Rule::MaxLifetime => ("max_lifetime", &rules.max_lifetime),
             Rule::MaxAge => ("max_age", &rules.max_age),
             Rule::Required => ("required_claims", &rules.required_claims),
@@ -384,6 +385,11 @@ impl<'a> ClaimsRead<'_, 'a> {
             }
             Rule::NotBefore => Some(self.since(self.date("nbf")?)),
             Rule::IssuedAt => Some(self.since(self.date("iat")?)),
+            Rule::Period => {
+                let (expires, issued, not_before) = (self.date("exp")?, self.date("iat"), self.date("nbf"));
+                let begins = issued.max(not_before)?;
+                Some(format!("ends {} s after it begins", expires.saturating_sub(begins)))
+            }
             Rule::MaxLifetime => {
                 let most = section.max_lifetime?;
                 let (expires, issued) = (self.date("exp")?, self.date("iat")?);
@@ -417,6 +423,7 @@ impl<'a> ClaimsRead<'_, 'a> {
         match rule {
             Rule::MaxLifetime if section.max_lifetime.is_some() => "not judged",
             Rule::MaxAge if section.max_age.is_some() => "not judged",
+            Rule::Period => "nothing to compare",
             Rule::MaxLifetime | Rule::MaxAge => "not limited",
             Rule::Required | Rule::Expected => "none is listed",
             _ => "absent",

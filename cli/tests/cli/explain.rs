@@ -200,6 +200,7 @@ FAIL  claims     token_lifetime_too_long: the token lives too long  (tokens.acce
         pass  exp              3600 s left  (tokens.access.clock_tolerance, jwt-api.toml:31)
         skip  nbf              absent  (tokens.access.clock_tolerance, jwt-api.toml:31)
         pass  iat              60 s ago  (tokens.access.clock_tolerance, jwt-api.toml:31)
+        pass  period           ends 3660 s after it begins  (tokens.access, jwt-api.toml:24)
         FAIL  max_lifetime     token_lifetime_too_long: the token lives too long: lives 3660 s of at most 3600 s  (tokens.access.max_lifetime, jwt-api.toml:30)
         skip  max_age          not limited  (tokens.access.max_age, by default)
         pass  required_claims  2 claims  (tokens.access.required_claims, jwt-api.toml:29)

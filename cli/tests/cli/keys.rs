@@ -22,7 +22,7 @@ fn thumbprints_are_those_of_the_rfc() {
 #[test]
 fn each_key_that_may_not_verify_is_named() {
     let set = format!(
-        r#"{{"keys":[{ED25519},{{"kty":"RSA","kid":"short","n":"AQAB","e":"AQAB"}},{{"kty":"EC","kid":"other","crv":"P-521","x":"","y":""}}]}}"#
+        r#"{{"keys":[{ED25519},{{"kty":"RSA","kid":"short","n":"AQAB","e":"AQAB"}},{{"kty":"EC","kid":"other","crv":"P-521","x":"","y":""}},{{"kty":"OKP","kid":"small","crv":"Ed25519","x":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}}"#
     );
     let directory = directory(&[("set.json", &set), ("good.json", ED25519)]);
     let ran = run_in(directory.path(), &["keys", "check", "good.json", "set.json"], b"");
@@ -30,7 +30,8 @@ fn each_key_that_may_not_verify_is_named() {
         ran.stdout,
         "ok - OKP Ed25519 EdDSA\n\
          error set.json: keys[1] (`short`) is RSA of less than 2048 or more than 4096 bits\n\
-         error set.json: keys[2] (`other`) is neither RSA nor EC on P-256 or P-384, nor Ed25519, nor `oct`\n"
+         error set.json: keys[2] (`other`) is neither RSA nor EC on P-256 or P-384, nor Ed25519, nor `oct`\n\
+         error set.json: keys[3] (`small`) is a point of small order, by which anybody can sign, or one that is not reduced\n"
     );
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
 }

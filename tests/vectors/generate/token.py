@@ -1071,7 +1071,7 @@ def times():
     D("tight-nbf", "nbf in one second", "time signed-anyway", b, c(nbf=NOW + 1), "token_not_yet_valid")
     D("tight-iat", "iat in one second", "time signed-anyway", b, c(iat=NOW + 1), "token_not_yet_valid")
     b = "main"
-    A("time-exp-edge", "the last second: exp = now - 29", "allow time", b, c(exp=NOW - 29))
+    A("time-exp-edge", "the last second: exp = now - 29", "allow time", b, c(iat=NOW - 300, exp=NOW - 29))
     D("time-exp", "exp = now - 30", "time signed-anyway", b, c(exp=NOW - 30), "token_expired")
     D("time-exp-31", "exp = now - 31", "time signed-anyway", b, c(exp=NOW - 31), "token_expired")
     D("time-exp-zero", "exp 0 is a date", "time date signed-anyway", b, c(exp=0), "token_expired")
@@ -1081,7 +1081,7 @@ def times():
     D("time-nbf", "nbf = now + 31", "time signed-anyway", b, c(nbf=NOW + 31), "token_not_yet_valid")
     D("time-nbf-max", "nbf on the last date", "time date signed-anyway", b, c(nbf=253402300799), "token_not_yet_valid")
     A("time-nbf-zero", "nbf 0", "allow time date", b, c(nbf=0))
-    A("time-nbf-after-exp", "nbf after exp, both within the tolerance", "allow time", b, c(exp=NOW - 10, nbf=NOW + 10))
+    D("time-nbf-after-exp", "nbf after exp, all within the tolerance", "time signed-anyway", b, c(exp=NOW - 10, nbf=NOW + 10, iat=GONE), "claim_malformed")
     A("time-iat-edge", "iat = now + 30", "allow time", b, c(iat=NOW + 30))
     D("time-iat", "iat = now + 31", "time signed-anyway", b, c(iat=NOW + 31), "token_not_yet_valid")
     D("time-iat-far", "iat in the far future", "time signed-anyway", b, c(iat=253402300799, exp=253402300799), "token_not_yet_valid")
@@ -1092,9 +1092,12 @@ def times():
     D("time-now-early-41", "one second earlier", "time", b, bearer(BASE, now=NOW - 41), "token_not_yet_valid")
     A("time-now-zero", "a clock that says 0", "allow time", b, bearer(c(iat=0, exp=1), now=0))
     D("time-now-zero-iat", "a clock that says 0, iat 31", "time signed-anyway", b, bearer(c(iat=31, exp=100), now=0), "token_not_yet_valid", "time-now-zero")
-    A("time-now-zero-exp", "a clock that says 0, exp 0, within the tolerance", "allow time date", b, bearer(c(iat=0, exp=0), now=0))
+    D("time-now-zero-exp", "a clock that says 0, exp and iat 0", "time date signed-anyway", b, bearer(c(iat=0, exp=0), now=0), "claim_malformed", "time-now-zero")
+    A("time-now-zero-exp-alone", "a clock that says 0, exp 0 and no iat, within the tolerance", "allow time date", b, bearer(c(iat=GONE, exp=0), now=0))
     D("time-now-max", "a clock at 2^53 - 1", "time", b, bearer(BASE, now=2**53 - 1), "token_expired")
-    A("wide", "exp = now - 599, nbf and iat = now + 600, tolerance ten minutes", "allow time", "wide", c(exp=NOW - 599, nbf=NOW + 600, iat=NOW + 600))
+    A("wide", "exp = now - 599, tolerance ten minutes", "allow time", "wide", c(exp=NOW - 599, nbf=NOW - 600, iat=NOW - 600))
+    A("wide-ahead", "nbf and iat = now + 600", "allow time", "wide", c(exp=NOW + 601, nbf=NOW + 600, iat=NOW + 600))
+    D("wide-reversed", "exp = now - 599, nbf and iat = now + 600: both within the tolerance", "time signed-anyway", "wide", c(exp=NOW - 599, nbf=NOW + 600, iat=NOW + 600), "claim_malformed")
     D("wide-exp", "exp = now - 600", "time signed-anyway", "wide", c(exp=NOW - 600), "token_expired")
     D("wide-nbf", "nbf = now + 601", "time signed-anyway", "wide", c(nbf=NOW + 601), "token_not_yet_valid")
     D("wide-iat", "iat = now + 601", "time signed-anyway", "wide", c(iat=NOW + 601), "token_not_yet_valid")
@@ -1123,14 +1126,13 @@ def times():
     D("life-iat-zero", "iat 0", "lifetime date signed-anyway", "life", c(iat=0), "token_lifetime_too_long")
     D("life-no-iat", "no iat, while a lifetime is set (the rule is the section's: no list names it)", "lifetime signed-anyway ambiguous", "life", c(iat=GONE), "claim_missing")
     D("life-iat-null", "iat null is there, of another type", "lifetime date signed-anyway", "life", c(iat=None), "claim_malformed")
-    # Ambiguous: "exp <= iat: token_lifetime_too_long (exp <= iat: claim_malformed)"; the parenthesis is taken as the correction.
     D("life-equal", "exp = iat", "lifetime signed-anyway ambiguous", "life", c(iat=NOW + 10, exp=NOW + 10), "claim_malformed")
     D("life-reversed", "exp before iat", "lifetime signed-anyway ambiguous", "life", c(iat=NOW + 10, exp=NOW + 9), "claim_malformed")
     D("life-reversed-past", "exp before iat, both past", "lifetime signed-anyway ambiguous", "life", c(iat=NOW - 1, exp=NOW - 29), "claim_malformed")
     A("life-one", "a lifetime of one second", "allow lifetime", "life", c(iat=NOW, exp=NOW + 1))
     A("life-future", "iat within the tolerance ahead", "allow lifetime", "life", c(iat=NOW + 30, exp=NOW + 330))
     D("life-future-over", "the lifetime has no tolerance", "lifetime signed-anyway", "life", c(iat=NOW + 30, exp=NOW + 331), "token_lifetime_too_long")
-    A("time-exp-before-iat", "exp before iat, where no lifetime is set: max_lifetime's rule alone looks at both", "allow lifetime ambiguous", "main", c(iat=NOW + 10, exp=NOW - 10))
+    D("time-exp-before-iat", "exp before iat, where no lifetime is set", "lifetime signed-anyway", "main", c(iat=NOW + 10, exp=NOW - 10), "claim_malformed")
     A("age", "now - iat = max_age", "allow lifetime", "age", c(iat=NOW - 600))
     D("age-over", "a second more", "lifetime signed-anyway", "age", c(iat=NOW - 601), "token_too_old")
     D("age-over-now", "a second later", "lifetime", "age", bearer(c(iat=NOW - 600), now=NOW + 1), "token_too_old")
@@ -1146,6 +1148,22 @@ def times():
     A("long-caps", "caps of 8760 hours", "allow lifetime", "long-caps", c(iat=NOW - 31536000, exp=NOW + 0))
     D("long-caps-life", "a second more", "lifetime signed-anyway", "long-caps", c(iat=NOW - 31536000, exp=NOW + 1), "token_lifetime_too_long")
     D("long-caps-old", "a second older", "lifetime signed-anyway", "long-caps", c(iat=NOW - 31536001, exp=NOW - 1), "token_too_old")
+    # exp is after iat and nbf.
+    for claim in ("iat", "nbf"):
+        rest = {} if claim == "iat" else {"iat": GONE}
+        A("period-" + claim, claim + " a second before exp", "allow time", "main", c(**{claim: NOW + 10, "exp": NOW + 11}, **rest))
+        D("period-%s-equal" % claim, claim + " = exp", "time signed-anyway", "main", c(**{claim: NOW + 10, "exp": NOW + 10}, **rest), "claim_malformed")
+        D("period-%s-after" % claim, claim + " a second after exp", "time signed-anyway", "main", c(**{claim: NOW + 11, "exp": NOW + 10}, **rest), "claim_malformed")
+        D("period-%s-past" % claim, claim + " = exp, both past and within the tolerance", "time signed-anyway", "main", c(**{claim: NOW - 29, "exp": NOW - 29}, **rest), "claim_malformed")
+        D("period-%s-expired" % claim, claim + " after exp, which is over: that comes first", "time order signed-anyway", "main", c(**{claim: NOW - 29, "exp": NOW - 30}, **rest), "token_expired")
+        D("period-%s-early" % claim, claim + " ahead and after exp: that it is ahead comes first", "time order signed-anyway", "main", c(**{claim: NOW + 31, "exp": NOW + 10}, **rest), "token_not_yet_valid")
+    D("period-nbf-with-iat", "iat before exp, nbf after it", "time signed-anyway", "main", c(iat=NOW - 10, exp=NOW + 5, nbf=NOW + 6), "claim_malformed")
+    D("period-nbf-iat-early", "nbf after exp, iat ahead: that comes first", "time order signed-anyway", "main", c(iat=NOW + 31, exp=NOW + 5, nbf=NOW + 6), "token_not_yet_valid")
+    D("period-life", "nbf after exp, and too long: the lifetime comes later", "lifetime order signed-anyway", "life", c(iat=NOW - 400, exp=NOW + 5, nbf=NOW + 6), "claim_malformed")
+    D("period-life-no-iat", "nbf after exp, and no iat: that comes first", "lifetime order signed-anyway", "life", c(iat=GONE, exp=NOW + 5, nbf=NOW + 6), "claim_missing")
+    D("period-age", "nbf after exp, and too old: the age comes later", "lifetime order signed-anyway", "age", c(iat=NOW - 601, exp=NOW + 5, nbf=NOW + 6), "claim_malformed")
+    D("period-required", "nbf after exp, and a claim is missing: that comes later", "claims order signed-anyway", "required", c(exp=NOW + 5, nbf=NOW + 6), "claim_malformed")
+    R("report-period", "reported", "report-mode time", "report", c(exp=NOW + 5, nbf=NOW + 6), "claim_malformed")
     D("full-life", "with a list that names iat: too long", "lifetime signed-anyway", "full", c(exp=NOW + 291), "token_lifetime_too_long")
 
 
@@ -1648,9 +1666,9 @@ def second_reading(policy, request, entry, scopes):
                 no("token_expired")
             if claim != "exp" and claims[claim] > now + tolerance:
                 no("token_not_yet_valid")
+        if any(claims["exp"] <= claims[n] for n in ("iat", "nbf") if n in claims):
+            no("claim_malformed")
         if "max_lifetime" in s:
-            if claims["exp"] <= claims["iat"]:
-                no("claim_malformed")
             if claims["exp"] - claims["iat"] > seconds(s["max_lifetime"]):
                 no("token_lifetime_too_long")
         if "max_age" in s and now - claims["iat"] > seconds(s["max_age"]):

@@ -845,7 +845,9 @@ def introspection_claims():
     A("intro-scopes", "scopes in their order, without repetition", "introspection claims identity", "intro", I(said(scope="z a z", scp=["a", "z"])))
     A("intro-members", "members that are nobody's business", "introspection claims identity", "intro", I(said(username="j", token_type="Bearer", nested={"a": [1, None, {"b": "\u00e9"}]}, nbf=NOW)))
     # Times.
-    A("intro-exp-29", "within the tolerance after exp", "introspection time", "intro", I(said(exp=NOW - 29)))
+    A("intro-exp-29", "within the tolerance after exp", "introspection time", "intro", I(said(iat=NOW - 300, exp=NOW - 29)))
+    D("intro-exp-iat", "exp is iat", "introspection time", "intro", I(said(iat=NOW - 29, exp=NOW - 29)), "claim_malformed", "intro-exp-29", suffix="")
+    D("intro-exp-nbf", "exp is nbf", "introspection time", "intro", I(said(iat=GONE, nbf=NOW + 29, exp=NOW + 29)), "claim_malformed", "intro-exp-29", suffix="")
     D("intro-exp-30", "exp and the tolerance", "introspection time", "intro", I(said(exp=NOW - 30)), "token_expired", "intro-exp-29")
     D("intro-exp-0", "exp is 0", "introspection time", "intro", I(said(exp=0)), "token_expired", "intro")
     A("intro-tight-exp-1", "no tolerance, a second left", "introspection time", "intro-tight", I(said(exp=NOW + 1)))
@@ -932,11 +934,11 @@ def introspection_cache():
     D("brief-tight-10-answer", "at exp, with an answer, without tolerance", "introspection cache time", "intro-tight", I(dumps(brief), at=10), "token_expired", "brief-10-answer", before="brief")
     A("brief-39-answer", "the last second of the tolerance", "introspection cache time", "intro", I(dumps(brief), at=39), before="brief")
     D("brief-40-answer", "and the one after it", "introspection cache time", "intro", I(dumps(brief), at=40), "token_expired", "brief-39-answer", before="brief")
-    A("late", "an answer that is past its exp, within the tolerance", "introspection cache time", "intro", I(said(exp=NOW - 10)))
+    A("late", "an answer that is past its exp, within the tolerance", "introspection cache time", "intro", I(said(iat=NOW - 300, exp=NOW - 10)))
     D("late-1", "is not remembered", "introspection cache time", "intro", I(NONE, at=1), UNAVAILABLE, "late-1-answer", before="late")
-    A("late-1-answer", "it is asked for again", "introspection cache time", "intro", I(said(exp=NOW - 10), at=1), before="late")
+    A("late-1-answer", "it is asked for again", "introspection cache time", "intro", I(said(iat=NOW - 300, exp=NOW - 10), at=1), before="late")
     D("late-0", "is not remembered in the same second either", "introspection cache time", "intro", I(NONE), UNAVAILABLE, "late-0-answer", before="late")
-    A("late-0-answer", "it is asked for again", "introspection cache time", "intro", I(said(exp=NOW - 10)), before="late")
+    A("late-0-answer", "it is asked for again", "introspection cache time", "intro", I(said(iat=NOW - 300, exp=NOW - 10)), before="late")
     half = but(ACTIVE, exp=NOW + 30)
     A("half", "an answer with 30 s to live", "introspection cache time", "intro", I(dumps(half)))
     A("half-29", "29 s later", "introspection cache time", "intro", I(NONE, at=29), claims=half, before="half")
@@ -1290,7 +1292,7 @@ class World:
                 no("token_expired")
             if claim != "exp" and claims[claim] > now + tolerance:
                 no("token_not_yet_valid")
-        if "max_lifetime" in s and claims["exp"] <= claims["iat"]:
+        if any(claims["exp"] <= claims[n] for n in ("iat", "nbf") if n in claims):
             no("claim_malformed")
         if "max_lifetime" in s and claims["exp"] - claims["iat"] > seconds(s["max_lifetime"]):
             no("token_lifetime_too_long")
