@@ -42,6 +42,27 @@ impl Curve {
     }
 }
 
+/// 2²⁵⁵ − 19 (RFC 8032 §5.1).
+const ED25519_P: &str = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed";
+/// The y of a point of order 8; that of another is its opposite.
+const ED25519_EIGHTH: &str = "05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826";
+
+/// True if an encoded point of Ed25519 may be a key (RFC 8032 §5.1.3): reduced, and none of the eight of small order. By those, signatures are right that
+/// nobody made. ring and `node:crypto` would both take them. A key that is no point at all verifies nothing.
+pub(super) fn may_be_ed25519_key(encoded: &[u8; 32]) -> bool {
+    let mut bytes = *encoded;
+    bytes.reverse();
+    let [first, ..] = &mut bytes;
+    // The sign of x.
+    *first &= 0x7f;
+    let (y, p) = (Number::from_bytes(&bytes), Number::from_hex(ED25519_P));
+    let one = Number::from_word(1);
+    let eighth = Number::from_hex(ED25519_EIGHTH);
+    // Of order 4, 1, 2 and 8.
+    let small = [Number::from_word(0), one.clone(), p.minus(&one), p.minus(&eighth), eighth];
+    y.is_less(&p) && !small.contains(&y)
+}
+
 /// 384 bits, and room for a carry, the lowest first.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Number([u32; 13]);
@@ -147,6 +168,30 @@ mod tests {
         let (pairs, _) = hex.as_bytes().as_chunks::<2>();
         let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
         pairs.iter().map(byte).collect()
+    }
+
+    #[test]
+    fn points_of_small_order_and_other_spellings_are_no_keys() {
+        let key = |hex: &str| may_be_ed25519_key(&bytes(hex).try_into().unwrap());
+        // The base point, and the first key of RFC 8032 §7.1.
+        assert!(key("5866666666666666666666666666666666666666666666666666666666666666"));
+        assert!(key("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
+        for hex in [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            // p, p + 1, p + 18: 0, 1 and 18.
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ] {
+            assert!(!key(hex), "{hex}");
+            let mut with_sign = bytes(hex);
+            *with_sign.last_mut().unwrap() |= 0x80;
+            assert!(!may_be_ed25519_key(&with_sign.try_into().unwrap()), "{hex}");
+        }
     }
 
     /// The base points of NIST SP 800-186 §3.2.1.3 and §3.2.1.4.

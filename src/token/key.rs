@@ -10,7 +10,7 @@ use ring::signature::{ED25519, RsaPublicKeyComponents, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::algorithm::{JwsAlgorithm, Verifier};
-use super::curve::Curve;
+use super::curve::{Curve, may_be_ed25519_key};
 use super::{base64url, roca};
 use crate::tree::{Node, Value};
 
@@ -57,7 +57,7 @@ pub enum KeyError {
     Exponent,
     /// RSA of a defective generator (ROCA, CVE-2017-15361).
     Roca,
-    /// A point that is not on its curve.
+    /// A point that is not on its curve or, of Ed25519, one of small order or not reduced.
     Point,
     /// A secret that is shorter than the hash of its algorithm, or longer than 4,096 bytes.
     Secret,
@@ -82,7 +82,7 @@ impl fmt::Display for KeyError {
             Self::Size => "is RSA of less than 2048 or more than 4096 bits",
             Self::Exponent => "has an RSA exponent that is even, below 65537 or above 33 bits",
             Self::Roca => "is RSA of a defective generator (ROCA, CVE-2017-15361)",
-            Self::Point => "is a point that is not on its curve",
+            Self::Point => "is a point that is not on its curve, of small order or not reduced",
             Self::Secret => "is a secret that is shorter than the hash of its algorithm, or longer than 4096 bytes",
             Self::Duplicate => "has the `kid` of an earlier key",
         })
@@ -276,7 +276,12 @@ impl Material {
             return Err(KeyError::Kind);
         }
         let x = of_length(node, "x", 32)?;
-        x.try_into().map(Self::Ed25519).map_err(|_| KeyError::Member("x"))
+        let x = x.try_into().map_err(|_| KeyError::Member("x"))?;
+        if may_be_ed25519_key(&x) {
+            Ok(Self::Ed25519(x))
+        } else {
+            Err(KeyError::Point)
+        }
     }
 
     fn secret(node: &Node) -> Result<Self, KeyError> {

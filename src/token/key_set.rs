@@ -289,6 +289,10 @@ mod tests {
             (P256.replace("\"EC\"", "\"ec\""), KeyError::Kind),
             (ED25519.replace("URo", "URo="), KeyError::Member("x")),
             (ED25519.replace("Ed25519", "Ed448"), KeyError::Kind),
+            (
+                ED25519.replace("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", &"A".repeat(43)),
+                KeyError::Point,
+            ),
             (r#""kty":"RSA","n":"AQAB","e":"AQAB""#.to_owned(), KeyError::Size),
             ("\"crv\":\"P-256\"".to_owned(), KeyError::Malformed),
         ] {
