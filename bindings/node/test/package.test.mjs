@@ -36,9 +36,9 @@ test('what is exported is there', async () => {
   const targets = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(targets))
   for (const target of targets(manifest.exports)) assert.ok(readFileSync(new URL(`../${target}`, import.meta.url)).length > 0, target)
   const names = async (entry) => Object.keys(await import(entry)).sort()
-  const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'needsBody', 'reasonOf', 'statusOf']
+  const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'needsAnswer', 'needsBody', 'reasonOf', 'statusOf']
   assert.deepEqual(await names('hostbound'), common)
-  assert.deepEqual(await names('hostbound/node'), [...common, 'hostbound'].sort())
+  assert.deepEqual(await names('hostbound/node'), [...common, 'KeySet', 'hostbound'].sort())
   assert.deepEqual(await names('hostbound/edge'), [...common, 'initialize'].sort())
   assert.deepEqual(await names('hostbound/egress'), ['EgressError', 'HostboundError', 'PolicyError', 'hostboundEgress'])
   assert.deepEqual(await names('hostbound/sign'), ['HostboundError', 'PolicyError', 'hostboundSigner'])
