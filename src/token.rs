@@ -25,6 +25,8 @@ mod third_party;
 
 pub use algorithm::JwsAlgorithm;
 #[cfg(feature = "tokens")]
+pub(crate) use answer::Introspected;
+#[cfg(feature = "tokens")]
 pub use answer::{AnswerError, MAX_ANSWER, OwnedAnswer, TokenAnswer};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

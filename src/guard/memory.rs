@@ -157,10 +157,10 @@ impl Guard {
                     needs.resume(answers.tokens())
                 }
                 #[cfg(feature = "tokens")]
-                Inspection::NeedsIntrospection(needs) => {
+                Inspection::NeedsIntrospection(mut needs) => {
                     let answer = answers.ask(&needs.question());
                     let answer = answer.as_ref().map(OwnedAnswer::borrowed);
-                    let _ = needs.keep(answer, answers.tokens());
+                    let _ = needs.take(answer);
                     needs.resume(answers.tokens())
                 }
                 #[cfg(feature = "tokens")]

@@ -62,6 +62,8 @@ pub(super) struct Verified {
     section: usize,
     identity: Arc<TokenIdentity>,
     pub(super) expires: u64,
+    /// Of the token, or of the answer about it.
+    pub(super) length: usize,
     /// None of an opaque token.
     pub(super) keys: Option<Arc<KeySet>>,
 }
@@ -165,7 +167,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         if let (Some(hash), Some(section)) = (hash, self.section(verified.section))
             && section.is_cached
         {
-            store.keep(verified.section, hash, &verified, self.token.len(), self.context.now);
+            store.keep(verified.section, hash, &verified, self.context.now);
         }
         let scopes = verified.identity.scopes();
         claims::judge_scopes(scopes, self.context.scopes, self.context.scope_text)?;
@@ -227,12 +229,14 @@ impl<'c, 'a> Trial<'c, 'a> {
             return Err(fail(Reason::TokenSignatureMismatch, what, &section.rules.source).into());
         }
         let claims = claims::judge(&evidence.payload, section, self.context.now)?;
+        let length = self.token.len();
+        let Evidence { payload, keys, .. } = evidence;
         Ok(Verified::new(
-            evidence.section,
-            section,
-            evidence.payload,
+            (evidence.section, section),
+            payload,
             claims,
-            Some(evidence.keys),
+            length,
+            Some(keys),
         ))
     }
 
@@ -333,7 +337,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         let Some(answer) = &store.memo.introspected else {
             return Err(Stop(TokenStep::NeedsIntrospection(index)));
         };
-        let Some(claims) = answer else {
+        let Some(claims) = &answer.claims else {
             let what = "the server that knows tokens cannot be asked";
             let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
             return Err(failure.retry_after(RETRY_INTROSPECTION).into());
@@ -354,7 +358,13 @@ impl<'c, 'a> Trial<'c, 'a> {
             }
         }
         let found = claims::judge(claims, section, self.context.now)?;
-        Ok(Verified::new(index, section, claims.clone(), found, None))
+        Ok(Verified::new(
+            (index, section),
+            claims.clone(),
+            found,
+            answer.length,
+            None,
+        ))
     }
 
     fn malformed(&self) -> Failure<'a> {
@@ -367,7 +377,13 @@ impl<'c, 'a> Trial<'c, 'a> {
 }
 
 impl Verified {
-    fn new(index: usize, section: &TokenSection, payload: Node, claims: Claims, keys: Option<Arc<KeySet>>) -> Self {
+    fn new(
+        (index, section): (usize, &TokenSection),
+        payload: Node,
+        claims: Claims,
+        length: usize,
+        keys: Option<Arc<KeySet>>,
+    ) -> Self {
         let Claims {
             subject,
             scopes,
@@ -383,6 +399,7 @@ impl Verified {
                 claims: payload,
             }),
             expires,
+            length,
             keys,
         }
     }

@@ -146,7 +146,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request: the caller has a defect.
    */
   inspect(request: HttpRequest): number {
-    return this.#run(request, (length) => this.#engine.inspect(length))
+    return this.#run(request, (length) => this.#engine.inspect(length), false)
   }
 
   /**
@@ -155,7 +155,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   judge(request: HttpRequest): number {
-    return this.#run(request, (length) => this.#engine.judgeWhole(length, this.#body(request, length)))
+    return this.#run(request, (length, body) => this.#engine.judgeWhole(length, body))
   }
 
   /**
@@ -165,7 +165,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   claim(request: HttpRequest): ReplayClaim | undefined {
-    const code = this.#run(request, (length) => this.#engine.judgeToClaim(length, this.#body(request, length)))
+    const code = this.#run(request, (length, body) => this.#engine.judgeToClaim(length, body))
     return (code & NEEDS_NONCE) === 0 ? undefined : this.#ask(() => this.#engine.claim() as ReplayClaim | undefined)
   }
 
@@ -175,7 +175,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   answer(request: HttpRequest, { outcome, epoch }: ReplayOutcome): number {
-    return this.#run(request, (length) => this.#engine.answer(length, this.#body(request, length), outcome, seconds(epoch)))
+    return this.#run(request, (length, body) => this.#engine.answer(length, body, outcome, seconds(epoch)))
   }
 
   /**
@@ -266,12 +266,14 @@ export class Guard {
     return [name, value]
   }
 
-  #run(request: HttpRequest, judge: (length: number) => number): number {
+  #run(request: HttpRequest, judge: (length: number, body: number) => number, hasBody = true): number {
     this.#id = undefined
     const length = pack(request, this.#memory)
+    const body = hasBody ? this.#body(request, length) : 0
     const { introspection } = request
+    // Last of all: it is taken for the request that is judged next, whichever that is.
     if (introspection !== undefined) this.#introspected(introspection)
-    const code = judge(length)
+    const code = judge(length, body)
     this.#id = request.id ?? null
     if (code === UNREADABLE) {
       // The engine says why.

@@ -27,7 +27,7 @@ const forger = issuerOf('2026-11')
 /** What DNS says of `auth.internal` now. */
 let answer = AUTHORIZATION
 /** By what the guard has been told: the truth, or from its start one or the other of the attacker's addresses. */
-const stands = { honest: unguarded(), selfMade: unguarded(), certified: unguarded() }
+const stands = { honest: stand(), selfMade: stand(), certified: stand() }
 
 before(async () => {
   made.authority('ca')
@@ -124,7 +124,7 @@ refusedTests(stands.honest, [
   { name: 'the customers, for a shop', status: 403, reason: 'scope_insufficient', attack: (stand) => ask(stand, '/customers', honest.token(claims())) },
 ])
 
-function unguarded() {
+function stand() {
   return { bare: undefined, guarded: undefined, counts: undefined }
 }
 

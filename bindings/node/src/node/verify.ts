@@ -28,21 +28,37 @@ const MAX_KEYS = 128
 /** Verifies with `node:crypto`, and holds the keys ready. */
 export class NodeVerifier implements Verifier {
   readonly #keys = new Map<number, KeyObject>()
+  /** By key and algorithm, since to make one for each token takes longer than to find it. */
+  readonly #inputs = new Map<string, VerifyKeyObjectInput>()
 
   has(number: number): boolean {
     return this.#keys.has(number)
   }
 
   hold(number: number, jwk: JsonWebKey): void {
-    if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
+    if (this.#keys.size >= MAX_KEYS) {
+      this.#keys.clear()
+      this.#inputs.clear()
+    }
     this.#keys.set(number, createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' }))
   }
 
   verify(number: number, algorithm: string, signed: Uint8Array, signature: Uint8Array): boolean {
     const method = METHODS.get(algorithm)
-    const key = this.#keys.get(number)
-    if (method === undefined || key === undefined) return false
+    if (method === undefined) return false
     const [hash, options] = method
-    return verify(hash, signed, { ...options, key }, signature)
+    const input = this.#input(number, algorithm, options)
+    return input !== undefined && verify(hash, signed, input, signature)
+  }
+
+  #input(number: number, algorithm: string, options: Omit<VerifyKeyObjectInput, 'key'>): VerifyKeyObjectInput | undefined {
+    const name = `${algorithm} ${number}`
+    const known = this.#inputs.get(name)
+    if (known !== undefined) return known
+    const key = this.#keys.get(number)
+    if (key === undefined) return undefined
+    const input = { ...options, key }
+    this.#inputs.set(name, input)
+    return input
   }
 }
