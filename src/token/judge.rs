@@ -294,10 +294,7 @@ impl<'c, 'a> Trial<'c, 'a> {
             _ => unknown(),
         })?;
         let (signed, signature) = jws.into_signature();
-        let takes = keys
-            .keys()
-            .get(key)
-            .is_some_and(|key| key.takes_length(algorithm, signature.len()));
+        let takes = keys.keys().get(key).is_some_and(|key| key.takes(algorithm, &signature));
         if !takes {
             let what = "the token's signature is not that of its key";
             return Err(fail(Reason::TokenSignatureMismatch, what, &rules.source).into());

@@ -181,7 +181,7 @@ impl<'a> Jws<'a> {
         let algorithm = self.algorithm(allowed)?;
         let key = self.key(keys, algorithm)?;
         let mut found = keys.keys().get(key).into_iter();
-        if !found.any(|key| key.takes_length(algorithm, self.signature.len())) {
+        if !found.any(|key| key.takes(algorithm, &self.signature)) {
             return Err(JwsError::SignatureMismatch);
         }
         Ok(Unverified {

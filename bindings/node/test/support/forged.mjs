@@ -270,7 +270,8 @@ class EdDsa {
     const { P } = Ed25519
     const [kind, signature, expects] = one(random, [
       ['another nonce', () => this.by(r, R, data), 'allow'],
-      ['nonce 0', () => this.by(0n, identity, data), 'allow'],
+      // ring would take it, and Node 20, but not Node 24 (nodejs/node#64026).
+      ['nonce 0', () => this.by(0n, identity, data)],
       ['nonce 0, R with a sign', () => this.by(0n, signed(identity), data)],
       ['nonce 0, R not reduced', () => this.by(0n, Ed25519.littleBytes(P + 1n), data)],
       ['nonce 0, R not reduced, with a sign', () => this.by(0n, signed(Ed25519.littleBytes(P + 1n)), data)],
