@@ -55,7 +55,12 @@ fn accepts(keys: &Value, token: &str) -> bool {
 fn deviations() -> Vec<u64> {
     let list: Value =
         serde_json::from_str(include_str!("../../tests/vectors/third_party/jws_deviations.json")).unwrap();
-    let mut ids: Vec<u64> = list["deviations"].as_object().unwrap().keys().map(|id| id.parse().unwrap()).collect();
+    let mut ids: Vec<u64> = list["deviations"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|id| id.parse().unwrap())
+        .collect();
     ids.sort_unstable();
     assert_eq!(ids.len(), 8);
     ids

@@ -65,7 +65,12 @@ impl WasmKeySet {
     #[must_use]
     pub fn jwk(&self, index: usize) -> JsValue {
         let key = Object::new();
-        for (name, value) in self.keys.keys().get(index).map_or_else(Vec::new, VerificationKey::members) {
+        for (name, value) in self
+            .keys
+            .keys()
+            .get(index)
+            .map_or_else(Vec::new, VerificationKey::members)
+        {
             // An object of its own takes every name.
             let _ = Reflect::set(&key, &name.into(), &value.into());
         }
@@ -94,7 +99,9 @@ impl WasmKeySet {
     /// The signature of the token that was read.
     #[must_use]
     pub fn signature(&self) -> Vec<u8> {
-        self.token.as_ref().map_or_else(Vec::new, |token| token.signature.clone())
+        self.token
+            .as_ref()
+            .map_or_else(Vec::new, |token| token.signature.clone())
     }
 
     /// The payload of the token that was read.

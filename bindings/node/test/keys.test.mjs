@@ -21,7 +21,8 @@ test('a token is what its key signed, or there is a reason', async () => {
     const token = tokenOf(KEY, '"any text"')
     const { reason, payload, key } = keys.verify(token, ['ES256', 'EdDSA'])
     assert.deepEqual([reason, Buffer.from(payload).toString(), key], [null, '"any text"', keys.keys[0]])
-    const cut = token.slice(0, -8)
+    // 63 bytes.
+    const cut = token.slice(0, -2)
     for (const [other, algorithms, wanted] of [
       ['', ['EdDSA'], 'token_malformed'],
       ['a.b', ['EdDSA'], 'token_malformed'],
