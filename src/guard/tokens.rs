@@ -12,8 +12,8 @@ use crate::policy::Policy;
 use crate::request::Timestamp;
 use crate::route::Route;
 use crate::token::{
-    self, AnswerError, Evidence, Introspected, JwsAlgorithm, KeySet, KeysKept, TokenAnswer, TokenContext, TokenSection,
-    TokenSource, TokenStep, TokenStore, VerificationKey,
+    self, AnswerError, Evidence, Introspected, JwsAlgorithm, KeySet, KeysKept, TokenAnswer, TokenContext, TokenFinding,
+    TokenSection, TokenSource, TokenStep, TokenStore, VerificationKey,
 };
 use crate::verdict::{Check, Detail, Failure, Mode, Reason};
 
@@ -125,6 +125,19 @@ impl<'a> Trial<'a> {
             None => Ok(Pass::Skipped("no token is asked for")),
             Some(found) => found.map(|()| Pass::Claims),
         }
+    }
+
+    /// What every rule finds in the token, if one is asked for.
+    pub(super) fn trace_token(&self, store: &mut TokenStore) -> Vec<TokenFinding> {
+        let context = self.asked_route().and_then(|route| self.token_context(route).ok());
+        context.map_or_else(Vec::new, |context| token::trace(&context, store))
+    }
+
+    /// True if the token is one that a server is asked about.
+    pub(super) fn is_opaque(&self) -> bool {
+        let asked = self.asked_route().and_then(|route| route.tokens.first());
+        let section = asked.and_then(|index| self.section(*index));
+        section.is_some_and(|section| matches!(section.source, TokenSource::Introspection(_)))
     }
 
     /// The token that is judged.

@@ -20,50 +20,178 @@ pub(super) struct Claims {
     pub(super) expires: u64,
 }
 
-/// Judges the claims (contract §12, step 10), but for the scopes that a route wants.
-pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<Claims, Failure<'a>> {
-    let rules = &section.rules;
-    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
-    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
-    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
+/// One rule of step 10 (contract §12), but for scopes. Each stands alone, so that a trace can go on past one that fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Rule {
+    Issuer,
+    Audience,
+    Expiry,
+    NotBefore,
+    IssuedAt,
+    MaxLifetime,
+    MaxAge,
+    Required,
+    Strings,
+    Expected,
+    Binding,
+}
 
-    let issuer = payload.get("iss").ok_or_else(|| missing("`iss` is missing"))?;
-    let issuer = issuer.as_str().ok_or_else(|| malformed("`iss` is no string"))?;
-    if issuer != section.issuer {
-        return Err(fail(Reason::IssuerMismatch, "`iss` is another issuer", &rules.issuer));
-    }
-    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing"))?;
-    let audience = strings(audience).filter(|audience| !audience.is_empty());
-    let audience = audience.ok_or_else(|| malformed("`aud` is neither a string nor a list of strings"))?;
-    if !audience
-        .iter()
-        .any(|one| section.audience.iter().any(|listed| listed == one))
-    {
-        return Err(fail(
-            Reason::AudienceMismatch,
-            "`aud` is another audience",
-            &rules.audience,
-        ));
-    }
+impl Rule {
+    /// In the order in which they are judged.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Issuer,
+        Self::Audience,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::MaxLifetime,
+        Self::MaxAge,
+        Self::Required,
+        Self::Strings,
+        Self::Expected,
+        Self::Binding,
+    ];
 
-    let expires = judge_times(payload, section, now)?;
-    for name in &section.required_claims {
-        if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
-            return Err(fail(
-                Reason::ClaimMissing,
-                "a required claim is missing",
-                &rules.required_claims,
-            ));
+    /// What of the claims can change its answer from one second to the next.
+    const TIMES: [Self; 5] = [
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::MaxLifetime,
+        Self::MaxAge,
+    ];
+
+    pub(super) fn judge<'a>(
+        self,
+        payload: &Node,
+        section: &'a TokenSection,
+        now: Timestamp,
+    ) -> Result<(), Failure<'a>> {
+        let rules = &section.rules;
+        let dates = Dates { payload, section };
+        let latest = now.0.saturating_add(section.clock_tolerance);
+        let early = || {
+            let what = "the token is not valid yet";
+            Err(fail(Reason::TokenNotYetValid, what, &rules.clock_tolerance))
+        };
+        match self {
+            Self::Issuer => judge_issuer(payload, section),
+            Self::Audience => judge_audience(payload, section),
+            Self::Expiry => {
+                if now.0 >= dates.expiry()?.saturating_add(section.clock_tolerance) {
+                    let what = "the token has expired";
+                    return Err(fail(Reason::TokenExpired, what, &rules.clock_tolerance));
+                }
+                Ok(())
+            }
+            Self::NotBefore => match dates.of("nbf")? {
+                Some(not_before) if not_before > latest => early(),
+                _ => Ok(()),
+            },
+            Self::IssuedAt => match dates.of("iat")? {
+                None if section.max_lifetime.is_some() || section.max_age.is_some() => {
+                    Err(missing("`iat` is missing", section))
+                }
+                Some(issued) if issued > latest => early(),
+                _ => Ok(()),
+            },
+            Self::MaxLifetime => {
+                let (Some(most), Some(issued)) = (section.max_lifetime, dates.of("iat")?) else {
+                    return Ok(());
+                };
+                let expires = dates.expiry()?;
+                if expires <= issued {
+                    return Err(malformed("the token expires before it was issued", section));
+                }
+                if expires.saturating_sub(issued) > most {
+                    let what = "the token lives too long";
+                    return Err(fail(Reason::TokenLifetimeTooLong, what, &rules.max_lifetime));
+                }
+                Ok(())
+            }
+            Self::MaxAge => {
+                let (Some(most), Some(issued)) = (section.max_age, dates.of("iat")?) else {
+                    return Ok(());
+                };
+                if now.0.saturating_sub(issued) > most {
+                    let what = "the token was issued too long ago";
+                    return Err(fail(Reason::TokenTooOld, what, &rules.max_age));
+                }
+                Ok(())
+            }
+            Self::Required => {
+                let is_absent = |name: &String| payload.get(name).is_none_or(|node| matches!(node.value, Value::Null));
+                if section.required_claims.iter().any(is_absent) {
+                    let what = "a required claim is missing";
+                    return Err(fail(Reason::ClaimMissing, what, &rules.required_claims));
+                }
+                Ok(())
+            }
+            Self::Strings => {
+                let is_other = |name: &&str| payload.get(name).is_some_and(|node| node.as_str().is_none());
+                if STRINGS.iter().any(is_other) {
+                    return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string", section));
+                }
+                Ok(())
+            }
+            Self::Expected => judge_expected(payload, section),
+            Self::Binding => {
+                if payload.get("cnf").is_some() {
+                    let what = "the token is bound to its holder by `cnf`, which is not checked";
+                    return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
+                }
+                Ok(())
+            }
         }
     }
-    if STRINGS
-        .iter()
-        .any(|name| payload.get(name).is_some_and(|node| node.as_str().is_none()))
-    {
-        return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
+}
+
+/// Judges the claims, but for the scopes that a route wants.
+pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<Claims, Failure<'a>> {
+    for rule in Rule::ALL {
+        rule.judge(payload, section, now)?;
     }
+    Ok(Claims {
+        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
+        scopes: read_scopes(payload, section)?,
+        expires: Dates { payload, section }.expiry()?,
+    })
+}
+
+/// That the token counts now.
+pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
+    let mut times = Rule::TIMES.into_iter();
+    times.try_for_each(|rule| rule.judge(payload, section, now))
+}
+
+fn judge_issuer<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let issuer = payload.get("iss").ok_or_else(|| missing("`iss` is missing", section))?;
+    let issuer = issuer
+        .as_str()
+        .ok_or_else(|| malformed("`iss` is no string", section))?;
+    if issuer != section.issuer {
+        let what = "`iss` is another issuer";
+        return Err(fail(Reason::IssuerMismatch, what, &section.rules.issuer));
+    }
+    Ok(())
+}
+
+fn judge_audience<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing", section))?;
+    let audience = strings(audience).filter(|audience| !audience.is_empty());
+    let what = "`aud` is neither a string nor a list of strings";
+    let audience = audience.ok_or_else(|| malformed(what, section))?;
+    let is_listed = |one: &&str| section.audience.iter().any(|listed| listed == one);
+    if !audience.iter().any(is_listed) {
+        let what = "`aud` is another audience";
+        return Err(fail(Reason::AudienceMismatch, what, &section.rules.audience));
+    }
+    Ok(())
+}
+
+fn judge_expected<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
     for (name, values) in &section.expect {
-        let by = |reason, what| fail(reason, what, rules.expect.as_str());
+        let by = |reason, what| fail(reason, what, &section.rules.expect);
         let node = payload
             .get(name)
             .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
@@ -74,16 +202,42 @@ pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestam
             return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
         }
     }
-    if payload.get("cnf").is_some() {
-        let what = "the token is bound to its holder by `cnf`, which is not checked";
-        return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
+    Ok(())
+}
+
+/// The scopes of a token, in order, each once.
+pub(super) fn read_scopes<'a>(payload: &Node, section: &'a TokenSection) -> Result<Vec<String>, Failure<'a>> {
+    let what = "`scope` or `scp` is no list of scopes, or they differ";
+    scopes(payload).ok_or_else(|| malformed(what, section))
+}
+
+fn fail<'a>(reason: Reason, what: &'static str, rule: &'a str) -> Failure<'a> {
+    Failure::new(reason, Detail::text(what)).by(rule)
+}
+
+fn missing<'a>(what: &'static str, section: &'a TokenSection) -> Failure<'a> {
+    fail(Reason::ClaimMissing, what, &section.rules.section)
+}
+
+fn malformed<'a>(what: &'static str, section: &'a TokenSection) -> Failure<'a> {
+    fail(Reason::ClaimMalformed, what, &section.rules.section)
+}
+
+/// The times of a token.
+pub(super) struct Dates<'p, 'a> {
+    pub(super) payload: &'p Node,
+    pub(super) section: &'a TokenSection,
+}
+
+impl<'a> Dates<'_, 'a> {
+    pub(super) fn of(&self, name: &str) -> Result<Option<u64>, Failure<'a>> {
+        let read = |node| date(node).ok_or_else(|| malformed("a time is no integer of Unix seconds", self.section));
+        self.payload.get(name).map(read).transpose()
     }
-    let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
-    Ok(Claims {
-        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
-        scopes,
-        expires,
-    })
+
+    fn expiry(&self) -> Result<u64, Failure<'a>> {
+        self.of("exp")?.ok_or_else(|| missing("`exp` is missing", self.section))
+    }
 }
 
 /// That the token has the scopes that a route wants; `text` is how a challenge names them.
@@ -95,70 +249,6 @@ pub(super) fn judge_scopes<'a>(scopes: &[String], needed: &'a [String], text: &'
     Err(Failure::new(Reason::ScopeInsufficient, detail)
         .by("routes")
         .needing(text))
-}
-
-/// That the token counts now: what of the claims can change its answer from one second to the next. The time at which it expires.
-pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<u64, Failure<'a>> {
-    let rules = &section.rules;
-    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
-    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
-    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
-    let date = |name: &str| {
-        payload
-            .get(name)
-            .map(|node| date(node).ok_or_else(|| malformed("a time is no integer of Unix seconds")))
-    };
-    let latest = now.0.saturating_add(section.clock_tolerance);
-    let expires = date("exp").ok_or_else(|| missing("`exp` is missing"))??;
-    if now.0 >= expires.saturating_add(section.clock_tolerance) {
-        return Err(fail(
-            Reason::TokenExpired,
-            "the token has expired",
-            &rules.clock_tolerance,
-        ));
-    }
-    let early = || {
-        fail(
-            Reason::TokenNotYetValid,
-            "the token is not valid yet",
-            rules.clock_tolerance.as_str(),
-        )
-    };
-    if let Some(not_before) = date("nbf").transpose()?
-        && not_before > latest
-    {
-        return Err(early());
-    }
-    let issued = date("iat").transpose()?;
-    let needs_issued = section.max_lifetime.is_some() || section.max_age.is_some();
-    if issued.is_none() && needs_issued {
-        return Err(missing("`iat` is missing"));
-    }
-    if let Some(issued) = issued {
-        if issued > latest {
-            return Err(early());
-        }
-        if let Some(most) = section.max_lifetime {
-            if expires <= issued {
-                return Err(malformed("the token expires before it was issued"));
-            }
-            if expires.saturating_sub(issued) > most {
-                return Err(fail(
-                    Reason::TokenLifetimeTooLong,
-                    "the token lives too long",
-                    &rules.max_lifetime,
-                ));
-            }
-        }
-        if section.max_age.is_some_and(|most| now.0.saturating_sub(issued) > most) {
-            return Err(fail(
-                Reason::TokenTooOld,
-                "the token was issued too long ago",
-                &rules.max_age,
-            ));
-        }
-    }
-    Ok(expires)
 }
 
 /// NumericDate (RFC 7519 §2), in whole seconds.

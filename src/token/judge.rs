@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::algorithm::JwsAlgorithm;
 use super::claims::{self, Claims};
 use super::credential;
-use super::jws::{JwsError, Parts};
+use super::jws::{Jws, JwsError, Parts};
 use super::key::VerificationKey;
 use super::key_set::KeySet;
 use super::section::{TokenSection, TokenSource, normal_type};
@@ -60,7 +60,7 @@ pub(crate) struct Evidence {
 /// A token that was verified, and whose claims are as the policy wants them, but for the time and the scopes of a route.
 pub(super) struct Verified {
     section: usize,
-    identity: Arc<TokenIdentity>,
+    pub(super) identity: Arc<TokenIdentity>,
     pub(super) expires: u64,
     /// Of the token, or of the answer about it.
     pub(super) length: usize,
@@ -69,6 +69,35 @@ pub(super) struct Verified {
 }
 
 impl Evidence {
+    pub(super) fn new(
+        section: usize,
+        payload: Node,
+        keys: Arc<KeySet>,
+        key: usize,
+        algorithm: JwsAlgorithm,
+        jws: Jws<'_>,
+    ) -> Self {
+        let (signed, signature) = jws.into_signature();
+        Self {
+            section,
+            payload,
+            keys,
+            key,
+            algorithm,
+            signed,
+            signature,
+        }
+    }
+
+    pub(super) fn into_payload(self) -> Node {
+        self.payload
+    }
+
+    /// True if the signature is one that the key can have made, by its form.
+    pub(super) fn is_possible(&self) -> bool {
+        self.key().is_some_and(|key| key.takes(self.algorithm, &self.signature))
+    }
+
     pub(crate) const fn algorithm(&self) -> JwsAlgorithm {
         self.algorithm
     }
@@ -91,7 +120,7 @@ impl Evidence {
         token.get(..self.signed).unwrap_or_default()
     }
 
-    fn is_right(&self, token: &[u8]) -> bool {
+    pub(super) fn is_right(&self, token: &[u8]) -> bool {
         self.key()
             .is_some_and(|key| key.verifies(self.algorithm, self.signed(token), &self.signature))
     }
@@ -105,14 +134,17 @@ pub(crate) fn token_of<'a>(context: &TokenContext<'a>) -> Option<&'a [u8]> {
 
 /// How far a request's token comes with what is in the store.
 pub(crate) fn judge<'a>(context: &TokenContext<'a>, store: &mut TokenStore) -> TokenStep<'a> {
-    match Trial::begin(context).and_then(|trial| trial.run(store)) {
+    match Trial::begin(context)
+        .map_err(Stop::from)
+        .and_then(|trial| trial.run(store))
+    {
         Ok(identity) => TokenStep::Proved(identity),
         Err(stop) => stop.0,
     }
 }
 
 /// Where the judgement of a token stops.
-struct Stop<'a>(TokenStep<'a>);
+pub(super) struct Stop<'a>(pub(super) TokenStep<'a>);
 
 impl<'a> From<Failure<'a>> for Stop<'a> {
     fn from(failure: Failure<'a>) -> Self {
@@ -121,19 +153,19 @@ impl<'a> From<Failure<'a>> for Stop<'a> {
 }
 
 /// One token before the sections of one route.
-struct Trial<'c, 'a> {
-    context: &'c TokenContext<'a>,
-    first: &'a TokenSection,
-    token: &'a [u8],
+pub(super) struct Trial<'c, 'a> {
+    pub(super) context: &'c TokenContext<'a>,
+    pub(super) first: &'a TokenSection,
+    pub(super) token: &'a [u8],
 }
 
 impl<'c, 'a> Trial<'c, 'a> {
-    fn begin(context: &'c TokenContext<'a>) -> Result<Self, Stop<'a>> {
+    pub(super) fn begin(context: &'c TokenContext<'a>) -> Result<Self, Failure<'a>> {
         // INVARIANT: the compiler gives every route that asks for tokens at least one section.
         let first = context.asked.first().and_then(|index| context.sections.get(*index));
         let Some(first) = first else {
             let detail = Detail::text("no section is asked for");
-            return Err(Failure::new(Reason::TokenMissing, detail).into());
+            return Err(Failure::new(Reason::TokenMissing, detail));
         };
         let token = credential::token(&context.request, &first.from).map_err(|reason| {
             let what = match reason {
@@ -225,8 +257,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         };
         let section = self.section(evidence.section).unwrap_or(self.first);
         if !is_right {
-            let what = "the token's signature is not that of its key";
-            return Err(fail(Reason::TokenSignatureMismatch, what, &section.rules.source).into());
+            return Err(mismatch(section).into());
         }
         let claims = claims::judge(&evidence.payload, section, self.context.now)?;
         let length = self.token.len();
@@ -242,6 +273,22 @@ impl<'c, 'a> Trial<'c, 'a> {
 
     /// Everything of a signed token but its signature and its claims.
     fn read(&self, store: &mut TokenStore) -> Result<Evidence, Stop<'a>> {
+        let (payload, jws) = self.parsed()?;
+        let (index, section) = self.section_for(&payload)?;
+        judge_type(&jws, section)?;
+        let algorithm = judge_algorithm(&jws, section)?;
+        let keys = self.held(index, section, store)?;
+        let key = self.key(&jws, algorithm, &keys, (index, section), store)?;
+        let evidence = Evidence::new(index, payload, keys, key, algorithm, jws);
+        if evidence.is_possible() {
+            Ok(evidence)
+        } else {
+            Err(mismatch(section).into())
+        }
+    }
+
+    /// The form of a signed token: its payload, and its header.
+    pub(super) fn parsed(&self) -> Result<(Node, Jws<'a>), Failure<'a>> {
         let by_form = |error: JwsError| match error {
             JwsError::HeaderNotUnderstood => fail(
                 Reason::TokenHeaderNotUnderstood,
@@ -252,62 +299,52 @@ impl<'c, 'a> Trial<'c, 'a> {
         };
         let parts = Parts::read(self.token).map_err(by_form)?;
         let payload = parts.json_payload().map_err(by_form)?;
-        let jws = parts.header().map_err(by_form)?;
-        let (index, section) = match self.context.asked {
-            [only] => (*only, self.first),
-            _ => self.chosen(&payload)?,
-        };
-        let rules = &section.rules;
-        let kind = jws.kind().map_or_else(String::new, normal_type);
-        let is_listed = section.types.contains(&kind) && (jws.kind().is_none() || !kind.is_empty());
-        if !is_listed {
-            let what = "the token's `typ` is not listed";
-            return Err(fail(Reason::TokenTypeNotAllowed, what, &rules.types).into());
-        }
-        let not_allowed = || {
-            let what = "the token's algorithm is not allowed, or not with its key";
-            Stop::from(fail(Reason::TokenAlgorithmNotAllowed, what, &rules.algorithms))
-        };
-        let unknown = || {
-            Stop::from(fail(
-                Reason::TokenKeyUnknown,
-                "no key is known for the token",
-                &rules.source,
-            ))
-        };
-        let algorithm = jws.algorithm(&section.algorithms).map_err(|_| not_allowed())?;
-        let keys = match self.keys(index, store) {
-            Held::Keys(keys) => keys,
-            Held::Absent => return Err(unknown()),
-            Held::Wanted => return Err(Stop(TokenStep::NeedsKeys(index))),
+        Ok((payload, parts.header().map_err(by_form)?))
+    }
+
+    /// The keys of a section.
+    pub(super) fn held(
+        &self,
+        index: usize,
+        section: &'a TokenSection,
+        store: &mut TokenStore,
+    ) -> Result<Arc<KeySet>, Stop<'a>> {
+        match self.keys(index, store) {
+            Held::Keys(keys) => Ok(keys),
+            Held::Absent => Err(unknown(section).into()),
+            Held::Wanted => Err(Stop(TokenStep::NeedsKeys(index))),
             Held::Unavailable(seconds) => {
                 let what = "the keys cannot be fetched";
-                let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
-                return Err(failure.retry_after(seconds).into());
+                let failure = fail(Reason::TokenKeysUnavailable, what, &section.rules.source);
+                Err(failure.retry_after(seconds).into())
             }
-        };
-        let key = jws.key(&keys, algorithm).map_err(|error| match error {
-            JwsError::AlgorithmNotAllowed => not_allowed(),
+        }
+    }
+
+    /// The place of the one key for the token.
+    pub(super) fn key(
+        &self,
+        jws: &Jws<'a>,
+        algorithm: JwsAlgorithm,
+        keys: &KeySet,
+        (index, section): (usize, &'a TokenSection),
+        store: &TokenStore,
+    ) -> Result<usize, Stop<'a>> {
+        jws.key(keys, algorithm).map_err(|error| match error {
+            JwsError::AlgorithmNotAllowed => not_allowed(section).into(),
             _ if matches!(section.source, TokenSource::Url(_)) && store.may_fetch(index, self.context.now) => {
                 Stop(TokenStep::NeedsKeys(index))
             }
-            _ => unknown(),
-        })?;
-        let (signed, signature) = jws.into_signature();
-        let takes = keys.keys().get(key).is_some_and(|key| key.takes(algorithm, &signature));
-        if !takes {
-            let what = "the token's signature is not that of its key";
-            return Err(fail(Reason::TokenSignatureMismatch, what, &rules.source).into());
-        }
-        Ok(Evidence {
-            section: index,
-            payload,
-            keys,
-            key,
-            algorithm,
-            signed,
-            signature,
+            _ => unknown(section).into(),
         })
+    }
+
+    /// The section that a signed token is held against.
+    pub(super) fn section_for(&self, payload: &Node) -> Result<(usize, &'a TokenSection), Failure<'a>> {
+        match self.context.asked {
+            [only] => Ok((*only, self.first)),
+            _ => self.chosen(payload),
+        }
     }
 
     /// The section of the token's own issuer: never tried, chosen.
@@ -327,41 +364,36 @@ impl<'c, 'a> Trial<'c, 'a> {
     /// What a server says of an opaque token (RFC 7662 §2.2).
     fn introspect(&self, index: usize, store: &TokenStore) -> Result<Verified, Stop<'a>> {
         let section = self.first;
-        let rules = &section.rules;
-        if !is_opaque_token(self.token) {
-            return Err(self.malformed().into());
+        self.judge_opaque()?;
+        let (claims, length) = self.answer(index, store)?;
+        judge_active(claims, section)?;
+        judge_token_type(claims, section)?;
+        let found = claims::judge(claims, section, self.context.now)?;
+        Ok(Verified::new((index, section), claims.clone(), found, length, None))
+    }
+
+    /// The form of an opaque token.
+    pub(super) fn judge_opaque(&self) -> Result<(), Failure<'a>> {
+        if is_opaque_token(self.token) {
+            Ok(())
+        } else {
+            Err(self.malformed())
         }
+    }
+
+    /// What the server said of it, and the length of that.
+    pub(super) fn answer<'s>(&self, index: usize, store: &'s TokenStore) -> Result<(&'s Node, usize), Stop<'a>> {
         let Some(answer) = &store.memo.introspected else {
             return Err(Stop(TokenStep::NeedsIntrospection(index)));
         };
-        let Some(claims) = &answer.claims else {
-            let what = "the server that knows tokens cannot be asked";
-            let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
-            return Err(failure.retry_after(RETRY_INTROSPECTION).into());
-        };
-        if claims.get("active").and_then(Node::as_bool) != Some(true) {
-            return Err(fail(Reason::TokenInactive, "the token is not active", &rules.source).into());
-        }
-        match claims.get("token_type").map(Node::as_str) {
-            None => {}
-            Some(Some(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
-            Some(Some(_)) => {
-                let what = "the token is not a bearer token";
-                return Err(fail(Reason::TokenTypeNotAllowed, what, &rules.source).into());
-            }
-            Some(None) => {
-                let what = "`token_type` is no string";
-                return Err(fail(Reason::ClaimMalformed, what, &rules.section).into());
+        match &answer.claims {
+            Some(claims) => Ok((claims, answer.length)),
+            None => {
+                let what = "the server that knows tokens cannot be asked";
+                let failure = fail(Reason::TokenKeysUnavailable, what, &self.first.rules.source);
+                Err(failure.retry_after(RETRY_INTROSPECTION).into())
             }
         }
-        let found = claims::judge(claims, section, self.context.now)?;
-        Ok(Verified::new(
-            (index, section),
-            claims.clone(),
-            found,
-            answer.length,
-            None,
-        ))
     }
 
     fn malformed(&self) -> Failure<'a> {
@@ -400,6 +432,62 @@ impl Verified {
             keys,
         }
     }
+}
+
+/// That `typ` is listed.
+pub(super) fn judge_type<'a>(jws: &Jws<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let kind = jws.kind().map_or_else(String::new, normal_type);
+    let is_listed = section.types.contains(&kind) && (jws.kind().is_none() || !kind.is_empty());
+    if is_listed {
+        return Ok(());
+    }
+    let what = "the token's `typ` is not listed";
+    Err(fail(Reason::TokenTypeNotAllowed, what, &section.rules.types))
+}
+
+/// That `alg` is listed.
+pub(super) fn judge_algorithm<'a>(jws: &Jws<'_>, section: &'a TokenSection) -> Result<JwsAlgorithm, Failure<'a>> {
+    jws.algorithm(&section.algorithms).map_err(|_| not_allowed(section))
+}
+
+/// That a server knows the token as one that counts.
+pub(super) fn judge_active<'a>(claims: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    if claims.get("active").and_then(Node::as_bool) == Some(true) {
+        return Ok(());
+    }
+    let what = "the token is not active";
+    Err(fail(Reason::TokenInactive, what, &section.rules.source))
+}
+
+/// That a server knows it as a bearer token, if it says of what type it is.
+pub(super) fn judge_token_type<'a>(claims: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    match claims.get("token_type").map(Node::as_str) {
+        None => Ok(()),
+        Some(Some(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
+        Some(Some(_)) => {
+            let what = "the token is not a bearer token";
+            Err(fail(Reason::TokenTypeNotAllowed, what, &section.rules.source))
+        }
+        Some(None) => {
+            let what = "`token_type` is no string";
+            Err(fail(Reason::ClaimMalformed, what, &section.rules.section))
+        }
+    }
+}
+
+fn not_allowed(section: &TokenSection) -> Failure<'_> {
+    let what = "the token's algorithm is not allowed, or not with its key";
+    fail(Reason::TokenAlgorithmNotAllowed, what, &section.rules.algorithms)
+}
+
+fn unknown(section: &TokenSection) -> Failure<'_> {
+    let what = "no key is known for the token";
+    fail(Reason::TokenKeyUnknown, what, &section.rules.source)
+}
+
+pub(super) fn mismatch(section: &TokenSection) -> Failure<'_> {
+    let what = "the token's signature is not that of its key";
+    fail(Reason::TokenSignatureMismatch, what, &section.rules.source)
 }
 
 fn fail<'a>(reason: Reason, what: &'static str, rule: &'a str) -> Failure<'a> {

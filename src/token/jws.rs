@@ -193,6 +193,12 @@ impl<'a> Jws<'a> {
         })
     }
 
+    /// The `alg`, as the token names it.
+    #[cfg(feature = "tokens")]
+    pub(super) fn algorithm_name(&self) -> &str {
+        &self.algorithm
+    }
+
     /// The algorithm, if it is one of the allowed ones.
     pub(super) fn algorithm(&self, allowed: &[JwsAlgorithm]) -> Result<JwsAlgorithm, JwsError> {
         JwsAlgorithm::parse(&self.algorithm)
