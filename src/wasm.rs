@@ -4,6 +4,8 @@
 
 mod guard;
 #[cfg(feature = "tokens")]
+mod key_set;
+#[cfg(feature = "tokens")]
 mod tokens;
 
 use std::sync::Arc;

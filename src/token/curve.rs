@@ -47,9 +47,11 @@ const ED25519_P: &str = "7ffffffffffffffffffffffffffffffffffffffffffffffffffffff
 /// The y of a point of order 8; that of another is its opposite.
 const ED25519_EIGHTH: &str = "05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826";
 
-/// True if an encoded point of Ed25519 may be a key (RFC 8032 §5.1.3): reduced, and none of the eight of small order. By those, signatures are right that
-/// nobody made. ring and `node:crypto` would both take them. A key that is no point at all verifies nothing.
-pub(super) fn may_be_ed25519_key(encoded: &[u8; 32]) -> bool {
+/// True if an encoded point of Ed25519 (RFC 8032 §5.1.3) may be a key, or the R of a signature: reduced, and none of the eight of small order.
+///
+/// By a key of small order signatures are right that nobody made, and ring would take it. Of an R of small order libraries differ: Node 24 refuses what ring and
+/// Node 20 take (nodejs/node#64026). No signer comes to one. What is no point at all verifies nothing.
+pub(super) fn is_sound_ed25519(encoded: &[u8; 32]) -> bool {
     let mut bytes = *encoded;
     bytes.reverse();
     let [first, ..] = &mut bytes;
@@ -177,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn points_of_small_order_and_other_spellings_are_no_keys() {
-        let key = |hex: &str| may_be_ed25519_key(&bytes(hex).try_into().unwrap());
+    fn points_of_small_order_and_other_spellings_are_not_sound() {
+        let key = |hex: &str| is_sound_ed25519(&bytes(hex).try_into().unwrap());
         // The base point, and the first key of RFC 8032 §7.1.
         assert!(key("5866666666666666666666666666666666666666666666666666666666666666"));
         assert!(key("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
@@ -196,7 +198,7 @@ mod tests {
             assert!(!key(hex), "{hex}");
             let mut with_sign = bytes(hex);
             *with_sign.last_mut().unwrap() |= 0x80;
-            assert!(!may_be_ed25519_key(&with_sign.try_into().unwrap()), "{hex}");
+            assert!(!is_sound_ed25519(&with_sign.try_into().unwrap()), "{hex}");
         }
     }
 

@@ -93,10 +93,9 @@ impl Evidence {
         self.payload
     }
 
-    /// True if a signature of the algorithm can have this length.
-    pub(super) fn is_of_length(&self) -> bool {
-        self.key()
-            .is_some_and(|key| key.takes_length(self.algorithm, self.signature.len()))
+    /// True if the signature is one that the key can have made, by its form.
+    pub(super) fn is_possible(&self) -> bool {
+        self.key().is_some_and(|key| key.takes(self.algorithm, &self.signature))
     }
 
     pub(crate) const fn algorithm(&self) -> JwsAlgorithm {
@@ -281,7 +280,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         let keys = self.held(index, section, store)?;
         let key = self.key(&jws, algorithm, &keys, (index, section), store)?;
         let evidence = Evidence::new(index, payload, keys, key, algorithm, jws);
-        if evidence.is_of_length() {
+        if evidence.is_possible() {
             Ok(evidence)
         } else {
             Err(mismatch(section).into())

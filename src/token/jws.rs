@@ -28,6 +28,18 @@ pub struct Jws<'a> {
     signature: Vec<u8>,
 }
 
+/// A token with the one key for it, of which all but the signature is in order.
+#[cfg(all(feature = "wasm", feature = "tokens"))]
+pub(crate) struct Unverified {
+    pub(crate) algorithm: JwsAlgorithm,
+    /// The key's place in its set.
+    pub(crate) key: usize,
+    /// The length of what is signed, from the token's beginning.
+    pub(crate) signed: usize,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -163,6 +175,24 @@ impl<'a> Jws<'a> {
         }
     }
 
+    /// The same but for the signature, which has the length that it must have.
+    #[cfg(all(feature = "wasm", feature = "tokens"))]
+    pub(crate) fn unverified(self, keys: &KeySet, allowed: &[JwsAlgorithm]) -> Result<Unverified, JwsError> {
+        let algorithm = self.algorithm(allowed)?;
+        let key = self.key(keys, algorithm)?;
+        let mut found = keys.keys().get(key).into_iter();
+        if !found.any(|key| key.takes(algorithm, &self.signature)) {
+            return Err(JwsError::SignatureMismatch);
+        }
+        Ok(Unverified {
+            algorithm,
+            key,
+            signed: self.signed.len(),
+            signature: self.signature,
+            payload: self.payload,
+        })
+    }
+
     /// The `alg`, as the token names it.
     #[cfg(feature = "tokens")]
     pub(super) fn algorithm_name(&self) -> &str {
@@ -190,6 +220,13 @@ impl<'a> Jws<'a> {
     #[cfg(feature = "tokens")]
     pub(super) fn into_signature(self) -> (usize, Vec<u8>) {
         (self.signed.len(), self.signature)
+    }
+}
+
+#[cfg(all(feature = "wasm", feature = "tokens"))]
+impl fmt::Debug for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use ring::signature::{ED25519, RsaPublicKeyComponents, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::algorithm::{JwsAlgorithm, Verifier};
-use super::curve::{Curve, may_be_ed25519_key};
+use super::curve::{Curve, is_sound_ed25519};
 use super::{base64url, roca};
 use crate::tree::{Node, Value};
 
@@ -211,13 +211,14 @@ impl VerificationKey {
         }
     }
 
-    /// True if a signature of the algorithm can have this length.
+    /// True if a signature of the algorithm can be this one: by its length, and by what libraries differ about.
     #[cfg(feature = "tokens")]
-    pub(super) fn takes_length(&self, algorithm: JwsAlgorithm, length: usize) -> bool {
+    pub(super) fn takes(&self, algorithm: JwsAlgorithm, signature: &[u8]) -> bool {
+        let length = signature.len();
         match &self.material {
             Material::Rsa { n, .. } => length == n.len(),
             Material::Ec { curve, .. } => length == curve.coordinate().saturating_mul(2),
-            Material::Ed25519(_) => length == 64,
+            Material::Ed25519(_) => length == 64 && has_sound_nonce(signature),
             Material::Secret(_) => length == algorithm.hash_length(),
         }
     }
@@ -240,7 +241,7 @@ impl VerificationKey {
                 UnparsedPublicKey::new(kind, point).verify(message, tag).is_ok()
             }
             (Material::Ed25519(x), Verifier::Ed25519) => {
-                UnparsedPublicKey::new(&ED25519, x).verify(message, tag).is_ok()
+                has_sound_nonce(tag) && UnparsedPublicKey::new(&ED25519, x).verify(message, tag).is_ok()
             }
             _ => false,
         }
@@ -289,7 +290,7 @@ impl Material {
         }
         let x = of_length(node, "x", 32)?;
         let x = x.try_into().map_err(|_| KeyError::Member("x"))?;
-        if may_be_ed25519_key(&x) {
+        if is_sound_ed25519(&x) {
             Ok(Self::Ed25519(x))
         } else {
             Err(KeyError::SmallOrder)
@@ -313,6 +314,11 @@ impl Material {
             _ => false,
         }
     }
+}
+
+/// Of a signature of Ed25519: its R (RFC 8032 §5.1.6).
+fn has_sound_nonce(signature: &[u8]) -> bool {
+    signature.first_chunk().is_some_and(is_sound_ed25519)
 }
 
 /// Of the members that make a key what it is, in their order (RFC 7638 §3). Their values are base64url or names: none needs an escape.

@@ -185,7 +185,7 @@ impl Trace {
         let evidence =
             algorithm.and_then(|algorithm| self.evidence(trial, payload, jws, algorithm, (index, section), store));
         let is_right = evidence.filter(|evidence| {
-            let is_right = evidence.is_of_length() && evidence.is_right(trial.token);
+            let is_right = evidence.is_possible() && evidence.is_right(trial.token);
             let found = is_right.then_some(()).ok_or_else(|| judge::mismatch(section));
             self.judged("signature", &rules.source, found, |()| "that of the key".into());
             is_right

@@ -6,6 +6,7 @@
  * - `HOSTBOUND_ENGINE`: the WebAssembly module is not loaded.
  * - `HOSTBOUND_OPTION`: an option has a value that it cannot have.
  * - `HOSTBOUND_SIGN`: a request cannot be signed as the policy asks.
+ * - `HOSTBOUND_KEYS`: a key set is refused.
  * - `HOSTBOUND_EGRESS`: an outbound request was refused; see `EgressError` of `hostbound/egress`.
  */
 export type ErrorCode =
@@ -14,6 +15,7 @@ export type ErrorCode =
   | 'HOSTBOUND_ENGINE'
   | 'HOSTBOUND_OPTION'
   | 'HOSTBOUND_SIGN'
+  | 'HOSTBOUND_KEYS'
   | 'HOSTBOUND_EGRESS'
 
 /** What this package throws. A denied inbound request is no error: it is a verdict. */
@@ -63,7 +65,7 @@ export function fromEngine(error: unknown): unknown {
     return new PolicyError(error.message, error.errors as PolicyMistake[])
   }
   const { code } = error
-  if (code === 'HOSTBOUND_REQUEST' || code === 'HOSTBOUND_SIGN' || code === 'HOSTBOUND_ENGINE') {
+  if (code === 'HOSTBOUND_REQUEST' || code === 'HOSTBOUND_SIGN' || code === 'HOSTBOUND_ENGINE' || code === 'HOSTBOUND_KEYS') {
     return new HostboundError(code, error.message)
   }
   return error

@@ -24,6 +24,7 @@ import { loaderOf } from './node/sources.js'
 
 export * from './index.node.js'
 export type { BodyBounds, Hooks, HostboundSources, Message, NodeGuard } from './node/guard.js'
+export { type JwsAlgorithm, type Key, KeySet, type Verified } from './node/keys.js'
 export type { Log } from './node/lines.js'
 export type { ProtectableServer } from './node/protect.js'
 export type { ReplayStore } from './node/replay.js'

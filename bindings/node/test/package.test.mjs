@@ -38,7 +38,7 @@ test('what is exported is there', async () => {
   const names = async (entry) => Object.keys(await import(entry)).sort()
   const common = ['Guard', 'HostboundError', 'Policy', 'PolicyError', 'REASON_CODES', 'isDenied', 'needsAnswer', 'needsBody', 'reasonOf', 'statusOf']
   assert.deepEqual(await names('hostbound'), common)
-  assert.deepEqual(await names('hostbound/node'), [...common, 'hostbound'].sort())
+  assert.deepEqual(await names('hostbound/node'), [...common, 'KeySet', 'hostbound'].sort())
   assert.deepEqual(await names('hostbound/edge'), [...common, 'initialize'].sort())
   assert.deepEqual(await names('hostbound/egress'), ['EgressError', 'HostboundError', 'PolicyError', 'hostboundEgress'])
   assert.deepEqual(await names('hostbound/sign'), ['HostboundError', 'PolicyError', 'hostboundSigner'])

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -10,7 +10,8 @@ import test from 'node:test'
 import * as hostbound from 'hostbound'
 import * as edge from 'hostbound/edge'
 
-import { inRepository, readJson, vectors } from './support/files.mjs'
+import { commandOf } from './support/command.mjs'
+import { readJson, vectors } from './support/files.mjs'
 import { judge, secretsOf, settled } from './support/vectors.mjs'
 
 const { Guard, Policy, PolicyError, REASON_CODES } = hostbound
@@ -77,8 +78,7 @@ function mistakesOfSecrets(policy, secrets) {
 }
 
 test('every verdict is byte for byte the one of the command line', async (t) => {
-  const built = join(process.env.CARGO_TARGET_DIR ?? inRepository('target'), 'release/hostbound')
-  const command = [process.env.HOSTBOUND_CLI, built].find((path) => path && existsSync(path))
+  const command = commandOf()
   if (command === undefined) return t.skip('HOSTBOUND_CLI names no command, and none is built')
   const folder = mkdtempSync(join(tmpdir(), 'hostbound-'))
   t.after(() => rmSync(folder, { recursive: true }))

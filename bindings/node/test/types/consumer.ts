@@ -15,7 +15,7 @@ import * as edge from 'hostbound/edge'
 import { type Egress, EgressError, type EgressReason, type EgressVerdict, hostboundEgress } from 'hostbound/egress'
 import engine from 'hostbound/hostbound.wasm'
 import toml from 'hostbound/hostbound-toml.wasm'
-import { hostbound, type HostboundOptions, type NodeGuard, Policy as FilePolicy, type ReplayStore } from 'hostbound/node'
+import { hostbound, type HostboundOptions, type JwsAlgorithm, KeySet, type NodeGuard, Policy as FilePolicy, type ReplayStore } from 'hostbound/node'
 import { redisReplay } from 'hostbound/redis'
 import { hostboundSigner, type Signer } from 'hostbound/sign'
 import { Redis } from 'ioredis'
@@ -54,6 +54,12 @@ connect().use(node.middleware)
 const onToken = ({ auth, hostbound }: IncomingMessage): TokenIdentity | null | undefined => auth ?? hostbound?.token
 const token: unknown = verdict.identity?.token?.claims.tenant
 export { onToken, token }
+const keySet: KeySet = await KeySet.fromJson('{}', { verifier: 'engine' })
+const allowed: JwsAlgorithm[] = ['ES256']
+const found = keySet.verify('', allowed)
+const bytes: Uint8Array = found.reason === null ? found.payload : new TextEncoder().encode(found.reason satisfies Reason)
+export { bytes }
+export const pins: string[] = keySet.thumbprints
 createServer().on('upgrade', (message, socket, head) => {
   if (node.upgrade(message, socket, head)) new WebSocketServer({ noServer: true }).handleUpgrade(message, socket, head, () => {})
 })
