@@ -408,6 +408,7 @@ policy("checks", section(), peers={"allow": ["10.0.0.0/8"]}, origins={"allow": [
 policy("listed", section(file("listed.json", jwk("rsa1", "r1", "RS256"), jwk("rsa2", "r2", "PS256")), ["RS256"]))
 policy("two-audiences", {"main": section(file("one-of-set.json", jwk("ed1", "ed1"))), "there": section(file("one-of-set.json", jwk("ed1", "ed1")), audience=["there"])},
        routes=[{"path": "/there/**", "name": "there", "require": ["token:there"]}, {"path": "/**", "name": "any", "require": ["token:main"]}])
+policy("by-method", section(), routes=[{"path": "/v1/**", "name": "read", "methods": ["GET"], "require": []}, {"path": "/v1/**", "name": "write", "methods": ["POST", "PUT"], "require": ["token:main"]}])
 
 # ---------------------------------------------------------------------------------------------------------------- cases
 
@@ -1503,6 +1504,14 @@ def attacks():
     refuse("attack-time-", "time signed-anyway", "main", "token_not_yet_valid", [("nbf-after-exp", c(nbf=NOW + 200, exp=NOW + 100), "nbf after exp, both ahead"), ("iat-after-exp", c(iat=NOW + 200, exp=NOW + 100), "iat after exp, both ahead")])
     D("attack-time-nbf-after-exp-past", "nbf after exp, both past", "time signed-anyway", "main", c(nbf=NOW - 50, exp=NOW - 100), "token_expired")
 
+    # A framework that takes the method from a header, and a route that asks for less.
+    A("by-method", "a route that asks for nothing, by GET", "allow public", "by-method", bearer(extra=[("X-HTTP-Method-Override", "GET")]), name=None, route="read")
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]:
+        D("attack-override-" + name[2:].lower(), "a method for which a token is asked, in " + name, "public", "by-method", bearer(extra=[(name, "PUT")]), "route_not_allowed")
+    A("attack-override-scope-twin", "the twin of the next", "allow scope", "routes", bearer(BASE, method="POST", target="/admin/x", extra=[("X-HTTP-Method-Override", "PUT")]))
+    D("attack-override-scope", "a method for which a scope is asked", "scope", "routes", bearer(BASE, method="POST", target="/admin/x", extra=[("X-HTTP-Method-Override", "GET")]), "route_not_allowed", "attack-override-scope-twin")
+    A("attack-override-right", "POST with a token, and PUT", "allow scope", "by-method", bearer(BASE, method="POST", extra=[("X-HTTP-Method-Override", "PUT")]), route="write")
+
     # DPoP (RFC 9449): a binding that is not checked must not count, with or without a proof.
     proof = token({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk("ec1"), "kid": GONE}, {"jti": "j-1", "htm": "GET", "htu": "https://api.example.com/v1/items", "iat": NOW}, key="ec1")
     bound = c(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
@@ -1743,7 +1752,8 @@ def reread():
             continue
         document = POLICIES[case["policy"]]
         path = case["request"]["target"].partition("?")[0]
-        route = next((r for r in document["routes"] if r["path"] == path or r["path"].endswith("/**") and (path + "/").startswith(r["path"][:-2])), None)
+        method = case["request"]["method"]
+        route = next((r for r in document["routes"] if (r["path"] == path or r["path"].endswith("/**") and (path + "/").startswith(r["path"][:-2])) and method in r.get("methods", [method])), None)
         if want["identity"] and want["identity"]["preflight"] or not route["require"]:
             continue
         entry = next(e for e in route["require"] if e.startswith("token:"))
