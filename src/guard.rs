@@ -22,8 +22,11 @@ use crate::authority::{Authority, AuthorityError, Host, Scheme};
 use crate::origin::OriginPass;
 use crate::peer::Peer;
 use crate::policy::{Exempt, Policy};
-use crate::request::{Head, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_token_byte};
-use crate::route::{Route, Selector};
+use crate::request::{
+    Head, MAX_METHOD, METHOD_OVERRIDES, Occurrences, Request, RequestDocument, Timestamp, is_http10, is_served,
+    is_token_byte,
+};
+use crate::route::{Route, Routes, Selector};
 use crate::signature::{Context, KeyRing, SignedHead};
 #[cfg(feature = "tokens")]
 use crate::token::TokenStore;
@@ -554,6 +557,14 @@ impl<'a> Trial<'a> {
             default_port: self.scheme().default_port(),
         };
         let entry = routes.judge(head.target.path, selector)?;
+        if head.has_method_override && !self.overrides_select(entry, routes, head, selector) {
+            let detail = Detail::quoting(
+                "path ",
+                head.target.path,
+                " selects another route, or none, by a method-override header",
+            );
+            return Err(Failure::new(Reason::RouteNotAllowed, detail).by("routes"));
+        }
         Ok((
             Pass::Route {
                 entry,
@@ -561,6 +572,31 @@ impl<'a> Trial<'a> {
             },
             routes.get(entry),
         ))
+    }
+
+    /// True if each method-override header is there once and names a method for which the route is this one too: a framework may go by it.
+    fn overrides_select(&self, entry: usize, routes: &Routes, head: &Head<'a>, selector: Selector<'_>) -> bool {
+        METHOD_OVERRIDES.into_iter().all(|name| {
+            let headers = self.request.headers.iter();
+            let mut values = headers.filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
+            let Some(header) = values.next() else { return true };
+            let mut upper = [0; MAX_METHOD];
+            let method = header.value.trim_ascii();
+            let Some(upper) = upper.get_mut(..method.len()) else {
+                return false;
+            };
+            upper.copy_from_slice(method);
+            upper.make_ascii_uppercase();
+            let selector = Selector {
+                method: upper,
+                ..selector
+            };
+            values.next().is_none()
+                && is_served(upper)
+                && routes
+                    .judge(head.target.path, selector)
+                    .is_ok_and(|other| other == entry)
+        })
     }
 }
 

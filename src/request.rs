@@ -9,7 +9,10 @@ mod packed;
 #[cfg(feature = "egress")]
 pub(crate) use document::read_object;
 pub use document::{RequestDocument, RequestDocumentError};
-pub(crate) use head::{FORWARDED_HEADERS, Head, NamedHeaders, Occurrences, is_http10, is_method, is_token_byte};
+pub(crate) use head::{
+    FORWARDED_HEADERS, Head, MAX_METHOD, METHOD_OVERRIDES, NamedHeaders, Occurrences, is_http10, is_method, is_served,
+    is_token_byte,
+};
 pub use packed::{PackedError, pack};
 
 use crate::authority::Scheme;

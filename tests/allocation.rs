@@ -35,7 +35,7 @@ type Row = (
 #[test]
 fn the_allow_path_allocates_nothing() {
     let guard = Guard::new(Policy::from_toml(POLICY, "hostbound.toml").unwrap());
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
         (
             "GET",
             "/orders/7?x=%20",
@@ -75,6 +75,12 @@ fn the_allow_path_allocates_nothing() {
                 ("Origin", "http://api.example.com"),
                 ("Access-Control-Request-Method", "PUT"),
             ],
+            false,
+        ),
+        (
+            "POST",
+            "/orders/7",
+            &[("Host", "api.example.com"), ("X-HTTP-Method-Override", "get")],
             false,
         ),
         // The forms of a path that is percent-encoded must be made before they can be compared.

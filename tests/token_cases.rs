@@ -13,7 +13,9 @@ use hostbound::{
 use hostbound_vectors::{self as vectors, Case, File};
 use serde_json::{Value, json};
 
+/// Those of the collection; the others are ours.
 const ROWS: std::ops::RangeInclusive<u32> = 1..=50;
+const OWN_ROWS: std::ops::RangeInclusive<u32> = 73..=74;
 const NOW: u64 = 1_767_225_600;
 
 fn root() -> &'static Path {
@@ -70,7 +72,7 @@ fn every_row_names_what_is_there() {
             "row {number} says {said:?}, its vectors {shown:?}"
         );
     }
-    assert_eq!(rows, ROWS.collect::<Vec<_>>());
+    assert_eq!(rows, ROWS.chain(OWN_ROWS).collect::<Vec<_>>());
     println!("{} rows, {vectors} vectors, {tests} tests", rows.len());
 }
 

@@ -485,7 +485,7 @@ impl<'a> Linter<'a> {
                     "leave `methods` out here, or list the methods of the later route",
                 );
                 let message = format!(
-                    "the method decides between this route and routes[{other}], and a header such as X-HTTP-Method-Override could change it behind this check"
+                    "the method decides between this route and routes[{other}], and a parameter such as `_method` could change it behind this check"
                 );
                 self.lint(
                     LintId::MethodOverride,

@@ -10,6 +10,12 @@ use crate::verdict::{Detail, Failure, Reason};
 /// The headers that may carry the effective authority, by the policy's spelling.
 pub(crate) const FORWARDED_HEADERS: [&str; 2] = ["x-forwarded-host", "forwarded"];
 
+/// Headers by which some frameworks change the method after the check.
+pub(crate) const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// The longest method, in bytes.
+pub(crate) const MAX_METHOD: usize = 32;
+
 /// How many different `sec-fetch-*` names are kept apart. Browsers send five.
 const MAX_SEC_FETCH: usize = 16;
 
@@ -190,8 +196,7 @@ impl<'a> Head<'a> {
             _ => return Err(refused("`:protocol` on another method than CONNECT")),
         };
         if let (b"OPTIONS", Some(_), Occurrences::One(method)) = (request.method, head.origin, requested_method)
-            && is_method(method)
-            && !matches!(method, b"CONNECT" | b"TRACE")
+            && is_served(method)
         {
             head.preflight = Some(method);
         }
@@ -239,11 +244,16 @@ impl<'a> Target<'a> {
 
 /// `[A-Z][A-Z0-9_-]{0,31}`: what registered methods look like; RFC 9110 §9.1 would allow any token.
 pub(crate) fn is_method(method: &[u8]) -> bool {
-    method.len() <= 32
+    method.len() <= MAX_METHOD
         && method.first().is_some_and(u8::is_ascii_uppercase)
         && method
             .iter()
             .all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+/// A method that a request other than an extended CONNECT may have.
+pub(crate) fn is_served(method: &[u8]) -> bool {
+    is_method(method) && !matches!(method, b"CONNECT" | b"TRACE")
 }
 
 /// RFC 9110 §5.6.2.

@@ -2,10 +2,7 @@
 
 use super::body::BUFFERED;
 use super::{Component, SignatureSection};
-use crate::request::Request;
-
-/// Headers by which some frameworks change the method after the check.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+use crate::request::{METHOD_OVERRIDES, Request};
 
 /// The headers that every profile looks at, or only RFC 9421.
 #[derive(Clone, Copy, Default)]

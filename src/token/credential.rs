@@ -9,14 +9,17 @@ use crate::verdict::Reason;
 /// # Errors
 /// [`Reason::TokenMissing`], [`Reason::TokenMalformed`]
 pub(super) fn token<'a>(request: &Request<'a>, place: &TokenPlace) -> Result<&'a [u8], Reason> {
-    let bearer = header(request, "authorization").and_then(bearer);
+    let authorization = header(request, "authorization");
     let found = match place {
-        TokenPlace::Bearer => return bearer.ok_or(Reason::TokenMissing).and_then(whole),
+        TokenPlace::Bearer => {
+            let bearer = authorization.and_then(bearer);
+            return bearer.ok_or(Reason::TokenMissing).and_then(whole);
+        }
         TokenPlace::Header(name) => header(request, name),
         TokenPlace::Cookie(name) => cookie(request, name)?,
     };
     // Of two credentials nobody could say which one counts.
-    if bearer.is_some() {
+    if authorization.is_some_and(may_be_bearer) {
         return Err(Reason::TokenMalformed);
     }
     found.ok_or(Reason::TokenMissing).and_then(whole)
@@ -43,6 +46,36 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
         .then(|| rest.get(spaces..).unwrap_or_default())
 }
 
+/// True if some parser reads the scheme `Bearer`: whatever blanks it trims, or splits at.
+fn may_be_bearer(value: &[u8]) -> bool {
+    let scheme = b"bearer";
+    trimmed(value)
+        .split_at_checked(scheme.len())
+        .is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(scheme) && rest.first().is_none_or(|byte| is_blank(*byte))
+        })
+}
+
+/// What one parser or another takes for white space: controls, spaces, and all bytes beyond ASCII, of which U+00A0 and U+3000 are made.
+const fn is_blank(byte: u8) -> bool {
+    !byte.is_ascii_graphic()
+}
+
+/// Without blanks on both sides.
+const fn trimmed(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_blank(*first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && is_blank(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
 /// A token without white space.
 fn whole(token: &[u8]) -> Result<&[u8], Reason> {
     let is_whole = !token.is_empty() && token.iter().all(u8::is_ascii_graphic);
@@ -53,25 +86,37 @@ fn whole(token: &[u8]) -> Result<&[u8], Reason> {
     }
 }
 
-/// The value of the one cookie of that name (RFC 6265 §4.2.1).
+/// The value of the one cookie of that name (RFC 6265 §4.2.1). Parsers differ in what they trim from a name, and some split at commas: what any of them
+/// would take for that cookie is one, and a second one where there is a right one.
 fn cookie<'a>(request: &Request<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+    let name = name.as_bytes();
     let mut found = None;
     for header in request
         .headers
         .iter()
         .filter(|header| header.name.eq_ignore_ascii_case(b"cookie"))
     {
-        for pair in header.value.split(|byte| *byte == b';') {
-            let pair = pair.strip_prefix(b" ").unwrap_or(pair);
+        for (index, pair) in header.value.split(|byte| *byte == b';').enumerate() {
+            let space: &[u8] = if index == 0 { b"" } else { b" " };
             let value = pair
-                .strip_prefix(name.as_bytes())
+                .strip_prefix(space)
+                .unwrap_or(pair)
+                .strip_prefix(name)
                 .and_then(|rest| rest.strip_prefix(b"="));
-            if let Some(value) = value
-                && found.replace(value).is_some()
-            {
+            let mut pieces = pair.split(|byte| *byte == b',');
+            if value.is_some() {
+                pieces.next();
+            }
+            let is_other_spelling = pieces.any(|piece| cookie_name(piece) == name);
+            if is_other_spelling || value.is_some_and(|value| found.replace(value).is_some()) {
                 return Err(Reason::TokenMalformed);
             }
         }
     }
     Ok(found)
+}
+
+/// What a cookie is called, by the most lenient parser.
+fn cookie_name(piece: &[u8]) -> &[u8] {
+    trimmed(piece.split(|byte| *byte == b'=').next().unwrap_or_default())
 }

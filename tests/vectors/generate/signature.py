@@ -799,8 +799,8 @@ def host_nonce():
     for name in OVERRIDES:
         D("hn-override-" + name.lower(), "an override header is never covered", "method signed-anyway", "hn", hn(extra=[(name, "DELETE")]), "signature_component_missing", "hn-post")
     D("hn-override-same", "not even with the same method", "method signed-anyway", "hn", hn(extra=[("X-HTTP-Method-Override", "POST")]), "signature_component_missing", "hn-post")
-    D("hn-override-empty", "nor empty", "method signed-anyway", "hn", hn(extra=[("x-http-method-override", "")]), "signature_component_missing", "hn-post")
-    D("hn-override-twice", "twice: it is checked for presence alone", "method signed-anyway", "hn", hn(extra=[("X-HTTP-Method-Override", "PUT"), ("X-HTTP-Method-Override", "DELETE")]), "signature_component_missing", "hn-post")
+    D("hn-override-empty", "empty: it selects no route", "method signed-anyway", "hn", hn(extra=[("x-http-method-override", "")]), "route_not_allowed", "hn-post")
+    D("hn-override-twice", "twice: it selects no route", "method signed-anyway", "hn", hn(extra=[("X-HTTP-Method-Override", "PUT"), ("X-HTTP-Method-Override", "DELETE")]), "route_not_allowed", "hn-post")
     D("hn-override-signed", "signed as the method that it names", "method", "hn", hn(s={"method": "DELETE"}, extra=[("X-HTTP-Method-Override", "DELETE")]), "signature_component_missing", "hn-post")
     D("hn-override-mac", "and a wrong MAC: the head comes first", "method order", "hn", hn(key="HN_STRANGER", extra=[("X-HTTP-Method-Override", "DELETE")]), "signature_component_missing", "hn-post")
     D("hn-override-alias", "with _", "method alias", "hn", hn(extra=[("X_HTTP_Method_Override", "DELETE")]), "header_duplicate", "hn-post")

@@ -408,6 +408,7 @@ policy("checks", section(), peers={"allow": ["10.0.0.0/8"]}, origins={"allow": [
 policy("listed", section(file("listed.json", jwk("rsa1", "r1", "RS256"), jwk("rsa2", "r2", "PS256")), ["RS256"]))
 policy("two-audiences", {"main": section(file("one-of-set.json", jwk("ed1", "ed1"))), "there": section(file("one-of-set.json", jwk("ed1", "ed1")), audience=["there"])},
        routes=[{"path": "/there/**", "name": "there", "require": ["token:there"]}, {"path": "/**", "name": "any", "require": ["token:main"]}])
+policy("by-method", section(), routes=[{"path": "/v1/**", "name": "read", "methods": ["GET"], "require": []}, {"path": "/v1/**", "name": "write", "methods": ["POST", "PUT"], "require": ["token:main"]}])
 
 # ---------------------------------------------------------------------------------------------------------------- cases
 
@@ -687,8 +688,36 @@ def placement():
     refuse("cookie-missing-", "cookie", "cookie", "token_missing", [
         ("all", bearer(), "no Cookie at all"), ("other", jar("sessions=" + BASE), "another name"), ("prefix", jar("xsession=" + BASE), "a name that ends so"), ("case", jar("Session=" + BASE), "names have case"),
         ("value", jar("a=session=" + BASE), "the name inside a value"), ("x-token", bearer(BASE, value=BASE, name="Session"), "a header of that name"), ("set-cookie", bearer(value="session=" + BASE, name="Set-Cookie"), "Set-Cookie"),
-        ("comma", jar("a=1, session=" + BASE), "a comma separates nothing"),
+        ("control-inside", jar(b"ses\x01sion=" + BASE.encode()), "a control inside of the name"), ("colon", jar("session:" + BASE), "a colon for ="), ("value-space", jar("a= session=" + BASE), "the name inside a value, after a space"),
     ], twin="cookie")
+    # Parsers trim and split each in its own way.
+    good = ("session=" + BASE).encode()
+    evil = b"session=" + token(claims=but(CLAIMS, sub="victim")).encode()
+    D("cookie-missing-comma", "after a comma, where some parsers split", "cookie", "cookie", jar("a=1, session=" + BASE), "token_malformed")
+    blanks = [("space", b" "), ("spaces", b"   "), ("tab", b"\t"), ("vt", b"\x0b"), ("ff", b"\x0c"), ("soh", b"\x01"), ("us", b"\x1f"), ("del", b"\x7f"), ("nel", b"\x85"), ("nbsp", b"\xa0"), ("yuml", b"\xff"),
+              ("nbsp-utf8", b"\xc2\xa0"), ("wide-utf8", b"\xe3\x80\x80"), ("bom", b"\xef\xbb\xbf")]
+    for slug, blank in blanks:
+        D("cookie-smuggled-before-" + slug, "a second one, %r before its name" % blank, "cookie", "cookie", jar(good + b"; " + blank + evil), "token_malformed")
+        D("cookie-smuggled-after-" + slug, "a second one, %r behind its name" % blank, "cookie", "cookie", jar(good + b"; " + evil.replace(b"=", blank + b"=", 1)), "token_malformed")
+    pairs = [("first", b" " * 2 + evil + b"; " + good, "two spaces, before the right one"), ("first-space", b" " + evil, "a space at the beginning: none follows a semicolon"), ("tab-for-space", good + b";\t" + evil, "a tab for the space"), ("both", good + b"; \t\xa0session\x0b\x1f =x", "blanks on both sides"), ("name-alone", good + b"; session", "the name without ="), ("name-alone-first", b"session; " + good, "the name without =, first"),
+             ("name-blank", good + b";  session ;a=1", "the name without =, between blanks"), ("empty", good + b";  session=", "an empty value"), ("same", good + b";  " + good, "the same value"), ("alone", b"a=1;  " + good, "the right token behind two spaces, and no other"), ("alone-after", b"session =" + BASE.encode(), "the right token with a space behind the name, and no other"),
+             ("comma", good + b"; a=b,session=x", "behind a comma"), ("comma-alone", b"a=b," + good, "behind a comma, and no other"), ("comma-space", good + b"; a=b, session=x", "behind a comma and a space"), ("comma-blank", good + b"; a=b,\xa0session =x", "behind a comma, between blanks"), ("comma-first", b",session=x; " + good, "behind a comma at the beginning"),
+             ("comma-own", good + b",session=x", "behind a comma in the right one's value"), ("comma-many", good + b"; ,,,, ,session=x", "behind many commas"), ("comma-name", good + b"; a,session", "behind a comma, without ="), ("comma-name-first", good + b"; session,a=b", "before a comma, without ="), ("quoted", good + b'; a=", session=x"', "behind a comma in quotes")]
+    for slug, value, why in pairs:
+        D("cookie-smuggled-" + slug, why, "cookie", "cookie", jar(value), "token_malformed")
+    D("cookie-smuggled-two-fields", "in a header of its own", "cookie", "cookie", jar(good, b"a=1;  " + evil), "token_malformed")
+    D("cookie-smuggled-two-fields-first", "in a header before", "cookie", "cookie", jar(b"\tsession=x", good), "token_malformed")
+    D("cookie-smuggled-prefix", "with the prefix __Host-", "cookie", "cookie-host", jar("__Host-token=%s;  __Host-token=x" % BASE), "token_malformed")
+    A("cookie-unlike", "names that are others: by case, by a letter more or less, in quotes, in a value", "allow cookie", "cookie", jar_of(BASE, ('Session=x; SESSION =x;  sESSION=x; xsession=x; sessions=x; "session"=x; a=x=session=y; $session=x; session.x=y; a=session; =session; session=' + BASE)))
+    A("cookie-no-space", "no space after the semicolon", "allow cookie", "cookie", jar_of(BASE, "a=1;session=" + BASE))
+    A("cookie-commas", "others with commas and blanks", "allow cookie", "cookie", jar_of(BASE, "a=b,c, sessions=1,;  d =1; ,; session=%s;; ;\t;" % BASE))
+    R("report-cookie-smuggled", "reported", "report-mode cookie", "report-cookie", jar(good + b";  session=x"), "token_malformed")
+    A("cookie-smuggled-open", "a route that asks for nothing", "allow cookie public", "cookie", jar("a=1;  session=x", target="/open"), name=None, route="open")
+    for slug, value in [("space", b" Bearer x"), ("tab", b"\tbearer x"), ("nbsp", b"\xa0BEARER x"), ("control", b"\x01Bearer x"), ("alone", b" Bearer"), ("blank-after", b"Bearer\xa0x"), ("vt-after", b" Bearer\x0bx")]:
+        D("cookie-second-" + slug, "an Authorization header that some read as Bearer", "cookie", "cookie", bearer(value=value, extra=[("Cookie", "session=" + BASE)]), "token_malformed")
+        D("x-token-second-" + slug, "an Authorization header that some read as Bearer", "placement", "x-token", bearer(value=BASE, name="X-Token", extra=[("Authorization", value)]), "token_malformed")
+    A("cookie-unlike-bearer", "another scheme, whose name begins so", "allow cookie", "cookie", bearer(BASE, value=" Bearers x", extra=[("Cookie", "session=" + BASE)]))
+    D("scheme-blank-before", "a space before Bearer", "presence", "main", bearer(value=" Bearer " + BASE), "token_missing")
     refuse("cookie-malformed-", "cookie", "cookie", "token_malformed", [
         ("twice", jar("session=%s; session=%s" % (BASE, BASE)), "twice, the same"), ("twice-junk", jar("session=junk; session=%s" % BASE), "twice, junk first"), ("twice-empty", jar("session=%s; session=" % BASE), "twice, one empty"),
         ("two-fields", jar("session=" + BASE, "session=" + BASE), "in two headers"), ("two-fields-2", jar("a=1; session=" + BASE, "b=1; session=x"), "in two headers among others"),
@@ -1475,6 +1504,14 @@ def attacks():
     refuse("attack-time-", "time signed-anyway", "main", "token_not_yet_valid", [("nbf-after-exp", c(nbf=NOW + 200, exp=NOW + 100), "nbf after exp, both ahead"), ("iat-after-exp", c(iat=NOW + 200, exp=NOW + 100), "iat after exp, both ahead")])
     D("attack-time-nbf-after-exp-past", "nbf after exp, both past", "time signed-anyway", "main", c(nbf=NOW - 50, exp=NOW - 100), "token_expired")
 
+    # A framework that takes the method from a header, and a route that asks for less.
+    A("by-method", "a route that asks for nothing, by GET", "allow public", "by-method", bearer(extra=[("X-HTTP-Method-Override", "GET")]), name=None, route="read")
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]:
+        D("attack-override-" + name[2:].lower(), "a method for which a token is asked, in " + name, "public", "by-method", bearer(extra=[(name, "PUT")]), "route_not_allowed")
+    A("attack-override-scope-twin", "the twin of the next", "allow scope", "routes", bearer(BASE, method="POST", target="/admin/x", extra=[("X-HTTP-Method-Override", "PUT")]))
+    D("attack-override-scope", "a method for which a scope is asked", "scope", "routes", bearer(BASE, method="POST", target="/admin/x", extra=[("X-HTTP-Method-Override", "GET")]), "route_not_allowed", "attack-override-scope-twin")
+    A("attack-override-right", "POST with a token, and PUT", "allow scope", "by-method", bearer(BASE, method="POST", extra=[("X-HTTP-Method-Override", "PUT")]), route="write")
+
     # DPoP (RFC 9449): a binding that is not checked must not count, with or without a proof.
     proof = token({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk("ec1"), "kid": GONE}, {"jti": "j-1", "htm": "GET", "htu": "https://api.example.com/v1/items", "iat": NOW}, key="ec1")
     bound = c(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
@@ -1563,17 +1600,25 @@ def present(request, where):
     headers = [(n.lower(), base64.b64decode(v["base64"]).decode("latin-1") if isinstance(v, dict) else v) for n, v in request["headers"]]
     authorization = next((v for n, v in headers if n == "authorization"), None)
     is_bearer = authorization is not None and authorization.replace("\t", " ").split(" ")[0].lower() == "bearer"
+    blanks = "".join(map(chr, [*range(0x21), *range(0x7F, 0x100)]))
     if where == {"header": "authorization"}:
         if not is_bearer:
             no("token_missing")
         return authorization[6:].lstrip(" ")
-    if is_bearer:
+    if authorization is not None and (authorization.strip(blanks) + " ")[:6].lower() == "bearer" and (authorization.strip(blanks) + " ")[6] in blanks:
         no("token_malformed")
     if "header" in where:
         values = [v for n, v in headers if n == where["header"]]
     else:
-        pairs = "; ".join(v for n, v in headers if n == "cookie").split("; ")
-        values = [v for n, _, v in (p.partition("=") for p in pairs) if n == where["cookie"]]
+        values = []
+        for jar in (v for n, v in headers if n == "cookie"):
+            for n, pair in enumerate(jar.split(";")):
+                own = pair[1:] if n and pair[:1] == " " else pair
+                for m, piece in enumerate(pair.split(",")):
+                    if m == 0 and own.startswith(where["cookie"] + "="):
+                        values.append(own.partition("=")[2])
+                    elif piece.partition("=")[0].strip(blanks) == where["cookie"]:
+                        no("token_malformed")
     if not values:
         no("token_missing")
     if len(values) > 1:
@@ -1707,7 +1752,8 @@ def reread():
             continue
         document = POLICIES[case["policy"]]
         path = case["request"]["target"].partition("?")[0]
-        route = next((r for r in document["routes"] if r["path"] == path or r["path"].endswith("/**") and (path + "/").startswith(r["path"][:-2])), None)
+        method = case["request"]["method"]
+        route = next((r for r in document["routes"] if (r["path"] == path or r["path"].endswith("/**") and (path + "/").startswith(r["path"][:-2])) and method in r.get("methods", [method])), None)
         if want["identity"] and want["identity"]["preflight"] or not route["require"]:
             continue
         entry = next(e for e in route["require"] if e.startswith("token:"))
