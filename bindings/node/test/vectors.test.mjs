@@ -63,7 +63,7 @@ test('a policy that asks for tokens is refused by the core, and taken by the eng
     await assert.rejects(edge.Policy.fromToml(toml), isUnknown, id)
     assert.equal((await Policy.fromToml(toml)).tokens.length > 0, true, id)
   }
-  assert.equal(count, 59)
+  assert.equal(count, 61)
 })
 
 /** The mistakes that show when the policy meets its secrets. */
