@@ -102,16 +102,16 @@ const most: number | undefined = signed.bodyLimit()
 export { added, answered, most, who }
 
 const question: TokenQuestion | undefined = needsAnswer(code) ? guard.question() : undefined
-const found: TokenAnswer = { status: 200, contentType: undefined, body: new Uint8Array() }
-const kept: KeysKept = guard.keepKeys(question?.section ?? '', question?.body === null ? found : undefined, 1)
+const served: TokenAnswer = { status: 200, contentType: undefined, body: new Uint8Array() }
+const kept: KeysKept = guard.keepKeys(question?.section ?? '', question?.body === null ? served : undefined, 1)
 guard.refreshing('access', kept.refreshAt ?? 0)
-const introspected: number = guard.judge({ ...request, introspection: question?.authorization === null ? null : found })
+const introspected: number = guard.judge({ ...request, introspection: question?.authorization === null ? null : served })
 const fetches: boolean = policy.needsFetching
 await hostbound({ policy, verifier: 'engine', egress: { resolver: new dns.Resolver(), timeout: 1000 } })
 node.close()
 export { fetches, introspected, kept }
 // @ts-expect-error: bytes
-guard.keepKeys('access', { ...found, body: '{}' })
+guard.keepKeys('access', { ...served, body: '{}' })
 // @ts-expect-error: one or the other
 await hostbound({ policy, verifier: 'node' })
 
