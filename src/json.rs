@@ -2,13 +2,18 @@
 //!
 //! Refuses duplicate keys, more than 64 levels, and bytes that are not UTF-8. Numbers that are no safe integers are kept as text.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ops::Range;
+use std::hash::Hash;
+use std::ops::{Deref, Range};
 
 use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 
 /// The deepest nesting of lists and objects.
 const MAX_DEPTH: usize = 64;
+
+/// As many keys of one table are compared one by one: a set of them would take longer.
+const FEW: usize = 16;
 
 /// Why a text is no JSON, and where.
 #[derive(Clone, Debug)]
@@ -26,6 +31,15 @@ pub(crate) enum JsonErrorKind {
 
 /// Reads one value, with nothing but white space around it.
 pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
+    read(text)
+}
+
+/// The same, with strings that are borrowed where they have no escape.
+pub(crate) fn parse_borrowed(text: &str) -> Result<Node<Cow<'_, str>>, JsonError> {
+    read(text)
+}
+
+fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, JsonError> {
     let mut reader = Reader { text, at: 0 };
     let node = reader.value(0)?;
     reader.skip_white_space();
@@ -36,19 +50,24 @@ pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
     }
 }
 
+/// What strings are read into.
+trait Text<'a>: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash {}
+
+impl<'a, S: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash> Text<'a> for S {}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
+impl<'a> Reader<'a> {
+    fn value<S: Text<'a>>(&mut self, depth: usize) -> Result<Node<S>, JsonError> {
         self.skip_white_space();
         let start = self.at;
         let value = match self.peek() {
             Some(b'{') => self.table(depth)?,
             Some(b'[') => self.list(depth)?,
-            Some(b'"') => Value::String(self.string()?),
+            Some(b'"') => Value::String(self.string()?.into()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ if self.take("true") => Value::Boolean(true),
             _ if self.take("false") => Value::Boolean(false),
@@ -58,9 +77,9 @@ impl Reader<'_> {
         Ok(Node::new(value, start..self.at))
     }
 
-    fn table(&mut self, depth: usize) -> Result<Value, JsonError> {
+    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, JsonError> {
         let depth = self.deeper(depth)?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<Entry<S>> = Vec::new();
         let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
         self.skip_white_space();
         if self.take("}") {
@@ -72,11 +91,19 @@ impl Reader<'_> {
             if self.peek() != Some(b'"') {
                 return Err(self.expected("a key in double quotes"));
             }
-            let key = self.string()?;
+            let key = S::from(self.string()?);
             let key_span = start..self.at;
-            if !keys.insert(key.clone()) {
+            let is_known = if entries.len() < FEW {
+                entries.iter().any(|entry| entry.key == key)
+            } else {
+                if keys.is_empty() {
+                    keys.extend(entries.iter().map(|entry| entry.key.clone()));
+                }
+                !keys.insert(key.clone())
+            };
+            if is_known {
                 return Err(JsonError {
-                    kind: JsonErrorKind::DuplicateKey(key),
+                    kind: JsonErrorKind::DuplicateKey((*key).to_owned()),
                     span: key_span,
                 });
             }
@@ -96,7 +123,7 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, JsonError> {
+    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, JsonError> {
         let depth = self.deeper(depth)?;
         let mut items = Vec::new();
         self.skip_white_space();
@@ -128,23 +155,24 @@ impl Reader<'_> {
         Ok(depth.saturating_add(1))
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
+    /// Borrowed where there is no escape.
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.at = self.at.saturating_add(1);
-        let mut text = String::new();
+        let mut text = Cow::Borrowed("");
         loop {
             let rest = self.rest();
             let plain = rest
                 .bytes()
                 .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
                 .unwrap_or(rest.len());
-            text.push_str(rest.get(..plain).unwrap_or_default());
+            text += rest.get(..plain).unwrap_or_default();
             self.at = self.at.saturating_add(plain);
             match self.peek() {
                 Some(b'"') => {
                     self.at = self.at.saturating_add(1);
                     return Ok(text);
                 }
-                Some(b'\\') => text.push(self.escape()?),
+                Some(b'\\') => text.to_mut().push(self.escape()?),
                 _ => return Err(self.expected("`\"` at the end of the string")),
             }
         }
@@ -193,7 +221,7 @@ impl Reader<'_> {
         Some(unit)
     }
 
-    fn number(&mut self) -> Result<Value, JsonError> {
+    fn number<S: Text<'a>>(&mut self) -> Result<Value<S>, JsonError> {
         let start = self.at;
         let _ = self.take("-");
         let integer = self.digits();
@@ -223,7 +251,7 @@ impl Reader<'_> {
             .parse()
             .ok()
             .filter(|value| (-MAX_INTEGER..=MAX_INTEGER).contains(value) && text != "-0")
-            .map_or_else(|| Value::OtherNumber(text.to_owned()), Value::Integer))
+            .map_or_else(|| Value::OtherNumber(Cow::Borrowed(text).into()), Value::Integer))
     }
 
     fn digits(&mut self) -> usize {
@@ -256,7 +284,7 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn rest(&self) -> &str {
+    fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 

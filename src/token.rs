@@ -32,6 +32,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use claims::is_scope;
 #[cfg(feature = "tokens")]
 pub(crate) use judge::{Evidence, TokenContext, TokenStep, judge, token_of};
+#[cfg(feature = "tokens")]
+pub(crate) use jws::Payload;
 pub use jws::{Jws, JwsError, MAX_TOKEN};
 pub use key::{KeyError, VerificationKey};
 pub use key_set::{KeySet, KeySetError, KeySetErrors, MAX_KEY_SET};

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
 #[cfg(feature = "tokens")]
-use crate::tree::Node;
+use crate::token::Payload;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -245,7 +245,7 @@ pub struct TokenIdentity {
     pub(crate) subject: Option<String>,
     pub(crate) scopes: Vec<String>,
     #[cfg(feature = "tokens")]
-    pub(crate) claims: Node,
+    pub(crate) claims: Payload,
 }
 
 impl TokenIdentity {

@@ -1,6 +1,6 @@
 //! What other servers answer: key sets that were fetched, and what an opaque token is worth. Decides whether an answer can be used at all.
 
-use super::jws::object;
+use super::jws::{Payload, object};
 use super::key_set::{KeySet, KeySetErrors, MAX_KEY_SET};
 use crate::tree::Node;
 
@@ -127,11 +127,11 @@ pub(super) fn keys(answer: Option<TokenAnswer<'_>>, pins: &[String]) -> Result<(
 }
 
 /// What a server says of a token (RFC 7662 §2.2): an object whose `active` is a boolean.
-pub(super) fn introspection(answer: Option<TokenAnswer<'_>>) -> Result<Node, AnswerError> {
+pub(super) fn introspection(answer: Option<TokenAnswer<'_>>) -> Result<Payload, AnswerError> {
     let body = json(answer, &["application/json"])?;
     let claims = object(body).ok_or(AnswerError::Form)?;
     match claims.get("active").and_then(Node::as_bool) {
-        Some(_) => Ok(claims),
+        Some(_) => Ok(Payload::new(body.to_vec())),
         None => Err(AnswerError::Form),
     }
 }

@@ -1,8 +1,9 @@
 //! What a token claims (RFC 7519 §4), held against a section of the policy.
 
+use super::jws::Object;
 use super::section::TokenSection;
 use crate::request::Timestamp;
-use crate::tree::{Node, Value};
+use crate::tree::Value;
 use crate::verdict::{Detail, Failure, Reason};
 
 /// 9999-12-31T23:59:59Z.
@@ -16,12 +17,49 @@ const STRINGS: [&str; 4] = ["sub", "jti", "client_id", "azp"];
 pub(super) struct Claims {
     pub(super) subject: Option<String>,
     pub(super) scopes: Vec<String>,
-    /// `exp`.
-    pub(super) expires: u64,
+    pub(super) dates: Dates,
+}
+
+/// `exp`, `nbf` and `iat`, as far as they are there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dates {
+    expires: Date,
+    not_before: Date,
+    issued: Date,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Date {
+    Absent,
+    Malformed,
+    At(u64),
+}
+
+impl Dates {
+    fn of(payload: &Object<'_>) -> Self {
+        let date = |name: &str| payload.get(name).map_or(Date::Absent, Date::of);
+        Self {
+            expires: date("exp"),
+            not_before: date("nbf"),
+            issued: date("iat"),
+        }
+    }
+
+    /// `exp`; 0 if there is none.
+    pub(super) const fn expires(self) -> u64 {
+        match self.expires {
+            Date::At(seconds) => seconds,
+            Date::Absent | Date::Malformed => 0,
+        }
+    }
 }
 
 /// Judges the claims (contract §12, step 10), but for the scopes that a route wants.
-pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<Claims, Failure<'a>> {
+pub(super) fn judge<'a>(
+    payload: &Object<'_>,
+    section: &'a TokenSection,
+    now: Timestamp,
+) -> Result<Claims, Failure<'a>> {
     let rules = &section.rules;
     let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
     let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
@@ -46,7 +84,8 @@ pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestam
         ));
     }
 
-    let expires = judge_times(payload, section, now)?;
+    let dates = Dates::of(payload);
+    judge_times(dates, section, now)?;
     for name in &section.required_claims {
         if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
             return Err(fail(
@@ -80,9 +119,9 @@ pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestam
     }
     let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
     Ok(Claims {
-        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
+        subject: payload.get("sub").and_then(Object::as_str).map(str::to_owned),
         scopes,
-        expires,
+        dates,
     })
 }
 
@@ -97,19 +136,19 @@ pub(super) fn judge_scopes<'a>(scopes: &[String], needed: &'a [String], text: &'
         .needing(text))
 }
 
-/// That the token counts now: what of the claims can change its answer from one second to the next. The time at which it expires.
-pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<u64, Failure<'a>> {
+/// That the token counts now: what of the claims can change its answer from one second to the next.
+pub(super) fn judge_times<'a>(dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
     let rules = &section.rules;
     let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
     let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
     let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
-    let date = |name: &str| {
-        payload
-            .get(name)
-            .map(|node| date(node).ok_or_else(|| malformed("a time is no integer of Unix seconds")))
+    let date = |date| match date {
+        Date::Absent => Ok(None),
+        Date::Malformed => Err(malformed("a time is no integer of Unix seconds")),
+        Date::At(seconds) => Ok(Some(seconds)),
     };
     let latest = now.0.saturating_add(section.clock_tolerance);
-    let expires = date("exp").ok_or_else(|| missing("`exp` is missing"))??;
+    let expires = date(dates.expires)?.ok_or_else(|| missing("`exp` is missing"))?;
     if now.0 >= expires.saturating_add(section.clock_tolerance) {
         return Err(fail(
             Reason::TokenExpired,
@@ -124,12 +163,12 @@ pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Ti
             rules.clock_tolerance.as_str(),
         )
     };
-    if let Some(not_before) = date("nbf").transpose()?
+    if let Some(not_before) = date(dates.not_before)?
         && not_before > latest
     {
         return Err(early());
     }
-    let issued = date("iat").transpose()?;
+    let issued = date(dates.issued)?;
     let needs_issued = section.max_lifetime.is_some() || section.max_age.is_some();
     if issued.is_none() && needs_issued {
         return Err(missing("`iat` is missing"));
@@ -158,26 +197,29 @@ pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Ti
             ));
         }
     }
-    Ok(expires)
+    Ok(())
 }
 
-/// NumericDate (RFC 7519 §2), in whole seconds.
-fn date(node: &Node) -> Option<u64> {
-    let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds))?;
-    u64::try_from(seconds).ok()
+impl Date {
+    /// NumericDate (RFC 7519 §2), in whole seconds.
+    fn of(node: &Object<'_>) -> Self {
+        let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds));
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        seconds.map_or(Self::Malformed, Self::At)
+    }
 }
 
 /// A string, or a list of strings.
-fn strings(node: &Node) -> Option<Vec<&str>> {
+fn strings<'p>(node: &'p Object<'_>) -> Option<Vec<&'p str>> {
     match &node.value {
         Value::String(text) => Some(vec![text]),
-        Value::List(items) => items.iter().map(Node::as_str).collect(),
+        Value::List(items) => items.iter().map(Object::as_str).collect(),
         _ => None,
     }
 }
 
 /// The scopes of `scope` or `scp`, in order, each once; none if either is malformed, or they differ.
-fn scopes(payload: &Node) -> Option<Vec<String>> {
+fn scopes(payload: &Object<'_>) -> Option<Vec<String>> {
     let scope = match payload.get("scope") {
         None => None,
         Some(node) => Some(names(node.as_str()?)?),

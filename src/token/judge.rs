@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::algorithm::JwsAlgorithm;
-use super::claims::{self, Claims};
+use super::claims::{self, Claims, Dates};
 use super::credential;
-use super::jws::{JwsError, Parts};
+use super::jws::{JwsError, Object, Parts, Payload};
 use super::key::VerificationKey;
 use super::key_set::KeySet;
-use super::section::{TokenSection, TokenSource, normal_type};
+use super::section::{TokenSection, TokenSource, is_type};
 use super::store::{Held, TokenHash, TokenStore};
 use crate::request::{Request, Timestamp};
 use crate::tree::Node;
@@ -47,51 +47,66 @@ pub(crate) enum TokenStep<'a> {
 
 /// A token of which all is in order but its signature, which is to be verified.
 pub(crate) struct Evidence {
+    signature: Signature,
+    payload: Payload,
+}
+
+/// A signature with the key that verifies it.
+struct Signature {
     section: usize,
-    payload: Node,
     keys: Arc<KeySet>,
     key: usize,
     algorithm: JwsAlgorithm,
     /// The length of what is signed, from the token's beginning.
     signed: usize,
-    signature: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// A token that was verified, and whose claims are as the policy wants them, but for the time and the scopes of a route.
 pub(super) struct Verified {
     section: usize,
     identity: Arc<TokenIdentity>,
-    pub(super) expires: u64,
+    pub(super) dates: Dates,
     /// None of an opaque token.
     pub(super) keys: Option<Arc<KeySet>>,
 }
 
 impl Evidence {
     pub(crate) const fn algorithm(&self) -> JwsAlgorithm {
-        self.algorithm
+        self.signature.algorithm
     }
 
     pub(crate) fn key(&self) -> Option<&VerificationKey> {
-        self.keys.keys().get(self.key)
+        self.signature.key()
     }
 
     #[cfg(feature = "wasm")]
     pub(crate) fn place_of_key(&self) -> (Arc<KeySet>, usize) {
-        (Arc::clone(&self.keys), self.key)
+        (Arc::clone(&self.signature.keys), self.signature.key)
     }
 
     pub(crate) fn signature(&self) -> &[u8] {
-        &self.signature
+        &self.signature.bytes
     }
 
     /// What of the token is signed.
     pub(crate) fn signed<'t>(&self, token: &'t [u8]) -> &'t [u8] {
+        self.signature.signed(token)
+    }
+}
+
+impl Signature {
+    fn key(&self) -> Option<&VerificationKey> {
+        self.keys.keys().get(self.key)
+    }
+
+    fn signed<'t>(&self, token: &'t [u8]) -> &'t [u8] {
         token.get(..self.signed).unwrap_or_default()
     }
 
     fn is_right(&self, token: &[u8]) -> bool {
         self.key()
-            .is_some_and(|key| key.verifies(self.algorithm, self.signed(token), &self.signature))
+            .is_some_and(|key| key.verifies(self.algorithm, self.signed(token), &self.bytes))
     }
 }
 
@@ -191,7 +206,7 @@ impl<'c, 'a> Trial<'c, 'a> {
     fn counts(&self, verified: &Verified) -> Result<Arc<TokenIdentity>, Stop<'a>> {
         // INVARIANT: the store forgets all when the policy changes, so that there is a section.
         let section = self.section(verified.section).unwrap_or(self.first);
-        claims::judge_times(&verified.identity.claims, section, self.context.now)?;
+        claims::judge_times(verified.dates, section, self.context.now)?;
         let scopes = verified.identity.scopes();
         claims::judge_scopes(scopes, self.context.scopes, self.context.scope_text)?;
         Ok(Arc::clone(&verified.identity))
@@ -208,54 +223,84 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     fn verify(&self, store: &mut TokenStore) -> Result<Verified, Stop<'a>> {
-        let evidence = match store.memo.evidence.take() {
-            Some(evidence) => evidence,
-            None => self.read(store)?,
-        };
-        let is_public = !evidence.algorithm.is_symmetric();
-        let is_right = match store.memo.is_verified {
-            Some(is_right) => is_right,
-            None if is_public && store.verifies_outside() => {
+        let (payload, signature, claims);
+        if let Some(evidence) = store.memo.evidence.take() {
+            let Some(is_right) = self.is_right(&evidence.signature, store) else {
                 store.memo.evidence = Some(evidence);
                 return Err(Stop(TokenStep::NeedsVerification));
-            }
-            None => evidence.is_right(self.token),
-        };
-        let section = self.section(evidence.section).unwrap_or(self.first);
+            };
+            Evidence { signature, payload } = evidence;
+            let members = payload.object().ok_or_else(|| self.malformed())?;
+            claims = self.claims(&signature, is_right, &members)?;
+        } else {
+            let mut parts = Parts::read(self.token).map_err(|error| self.by_form(error))?;
+            let bytes = std::mem::take(&mut parts.signature);
+            let members = parts.payload.object().ok_or_else(|| self.malformed())?;
+            signature = self.read(&parts, bytes, &members, store)?;
+            let Some(is_right) = self.is_right(&signature, store) else {
+                drop(members);
+                let payload = parts.payload;
+                store.memo.evidence = Some(Evidence { signature, payload });
+                return Err(Stop(TokenStep::NeedsVerification));
+            };
+            claims = self.claims(&signature, is_right, &members)?;
+            drop(members);
+            payload = parts.payload;
+        }
+        let section = self.section(signature.section).unwrap_or(self.first);
+        let keys = Some(signature.keys);
+        Ok(Verified::new(signature.section, section, payload, claims, keys))
+    }
+
+    /// Whether the signature is that of its key; none if that is to be found out outside.
+    fn is_right(&self, signature: &Signature, store: &TokenStore) -> Option<bool> {
+        let is_public = !signature.algorithm.is_symmetric();
+        match store.memo.is_verified {
+            None if is_public && store.verifies_outside() => None,
+            None => Some(signature.is_right(self.token)),
+            found => found,
+        }
+    }
+
+    fn claims(&self, signature: &Signature, is_right: bool, payload: &Object<'_>) -> Result<Claims, Stop<'a>> {
+        let section = self.section(signature.section).unwrap_or(self.first);
         if !is_right {
             let what = "the token's signature is not that of its key";
             return Err(fail(Reason::TokenSignatureMismatch, what, &section.rules.source).into());
         }
-        let claims = claims::judge(&evidence.payload, section, self.context.now)?;
-        Ok(Verified::new(
-            evidence.section,
-            section,
-            evidence.payload,
-            claims,
-            Some(evidence.keys),
-        ))
+        Ok(claims::judge(payload, section, self.context.now)?)
     }
 
-    /// Everything of a signed token but its signature and its claims.
-    fn read(&self, store: &mut TokenStore) -> Result<Evidence, Stop<'a>> {
-        let by_form = |error: JwsError| match error {
+    fn by_form(&self, error: JwsError) -> Failure<'a> {
+        match error {
             JwsError::HeaderNotUnderstood => fail(
                 Reason::TokenHeaderNotUnderstood,
                 "the token's header has a member that is not understood",
                 &self.first.rules.section,
             ),
             _ => self.malformed(),
-        };
-        let parts = Parts::read(self.token).map_err(by_form)?;
-        let payload = parts.json_payload().map_err(by_form)?;
-        let jws = parts.header().map_err(by_form)?;
+        }
+    }
+
+    /// Everything of a signed token but its signature and its claims.
+    fn read(
+        &self,
+        parts: &Parts<'a>,
+        bytes: Vec<u8>,
+        payload: &Object<'_>,
+        store: &mut TokenStore,
+    ) -> Result<Signature, Stop<'a>> {
+        let header = parts.header().map_err(|error| self.by_form(error))?;
         let (index, section) = match self.context.asked {
             [only] => (*only, self.first),
-            _ => self.chosen(&payload)?,
+            _ => self.chosen(payload)?,
         };
         let rules = &section.rules;
-        let kind = jws.kind().map_or_else(String::new, normal_type);
-        let is_listed = section.types.contains(&kind) && (jws.kind().is_none() || !kind.is_empty());
+        let mut types = section.types.iter();
+        let is_listed = match header.kind() {
+            None => types.any(String::is_empty),
+            Some(kind) => types.any(|listed| !listed.is_empty() && is_type(kind, listed)),
+        };
         if !is_listed {
             let what = "the token's `typ` is not listed";
             return Err(fail(Reason::TokenTypeNotAllowed, what, &rules.types).into());
@@ -271,7 +316,7 @@ impl<'c, 'a> Trial<'c, 'a> {
                 &rules.source,
             ))
         };
-        let algorithm = jws.algorithm(&section.algorithms).map_err(|_| not_allowed())?;
+        let algorithm = header.algorithm(&section.algorithms).map_err(|_| not_allowed())?;
         let keys = match self.keys(index, store) {
             Held::Keys(keys) => keys,
             Held::Absent => return Err(unknown()),
@@ -282,35 +327,33 @@ impl<'c, 'a> Trial<'c, 'a> {
                 return Err(failure.retry_after(seconds).into());
             }
         };
-        let key = jws.key(&keys, algorithm).map_err(|error| match error {
+        let key = header.key(&keys, algorithm).map_err(|error| match error {
             JwsError::AlgorithmNotAllowed => not_allowed(),
             _ if matches!(section.source, TokenSource::Url(_)) && store.may_fetch(index, self.context.now) => {
                 Stop(TokenStep::NeedsKeys(index))
             }
             _ => unknown(),
         })?;
-        let (signed, signature) = jws.into_signature();
         let takes = keys
             .keys()
             .get(key)
-            .is_some_and(|key| key.takes_length(algorithm, signature.len()));
+            .is_some_and(|key| key.takes_length(algorithm, bytes.len()));
         if !takes {
             let what = "the token's signature is not that of its key";
             return Err(fail(Reason::TokenSignatureMismatch, what, &rules.source).into());
         }
-        Ok(Evidence {
+        Ok(Signature {
             section: index,
-            payload,
             keys,
             key,
             algorithm,
-            signed,
-            signature,
+            signed: parts.signed_length(),
+            bytes,
         })
     }
 
     /// The section of the token's own issuer: never tried, chosen.
-    fn chosen(&self, payload: &Node) -> Result<(usize, &'a TokenSection), Failure<'a>> {
+    fn chosen(&self, payload: &Object<'_>) -> Result<(usize, &'a TokenSection), Failure<'a>> {
         let rules = &self.first.rules;
         let missing = || fail(Reason::ClaimMissing, "`iss` is missing", &rules.section);
         let malformed = || fail(Reason::ClaimMalformed, "`iss` is no string", &rules.section);
@@ -333,11 +376,12 @@ impl<'c, 'a> Trial<'c, 'a> {
         let Some(answer) = &store.memo.introspected else {
             return Err(Stop(TokenStep::NeedsIntrospection(index)));
         };
-        let Some(claims) = answer else {
+        let Some(payload) = answer else {
             let what = "the server that knows tokens cannot be asked";
             let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
             return Err(failure.retry_after(RETRY_INTROSPECTION).into());
         };
+        let claims = &payload.object().ok_or_else(|| self.malformed())?;
         if claims.get("active").and_then(Node::as_bool) != Some(true) {
             return Err(fail(Reason::TokenInactive, "the token is not active", &rules.source).into());
         }
@@ -354,7 +398,7 @@ impl<'c, 'a> Trial<'c, 'a> {
             }
         }
         let found = claims::judge(claims, section, self.context.now)?;
-        Ok(Verified::new(index, section, claims.clone(), found, None))
+        Ok(Verified::new(index, section, payload.clone(), found, None))
     }
 
     fn malformed(&self) -> Failure<'a> {
@@ -367,12 +411,8 @@ impl<'c, 'a> Trial<'c, 'a> {
 }
 
 impl Verified {
-    fn new(index: usize, section: &TokenSection, payload: Node, claims: Claims, keys: Option<Arc<KeySet>>) -> Self {
-        let Claims {
-            subject,
-            scopes,
-            expires,
-        } = claims;
+    fn new(index: usize, section: &TokenSection, payload: Payload, claims: Claims, keys: Option<Arc<KeySet>>) -> Self {
+        let Claims { subject, scopes, dates } = claims;
         Self {
             section: index,
             identity: Arc::new(TokenIdentity {
@@ -382,7 +422,7 @@ impl Verified {
                 scopes,
                 claims: payload,
             }),
-            expires,
+            dates,
             keys,
         }
     }

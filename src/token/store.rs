@@ -10,10 +10,10 @@ use ring::digest::{SHA256, digest};
 
 use super::answer::{self, AnswerError, TokenAnswer};
 use super::judge::{Evidence, Verified};
+use super::jws::Payload;
 use super::key_set::KeySet;
 use super::section::TokenSection;
 use crate::request::Timestamp;
-use crate::tree::Node;
 
 /// How old fetched keys may be, in seconds, before a request waits for new ones.
 const MAX_AGE: u64 = 600;
@@ -27,7 +27,8 @@ const COOL_DOWN: u64 = 30;
 const KEPT_JWS: u64 = 300;
 /// How long the answer about an opaque token counts, in seconds.
 const KEPT_INTROSPECTION: u64 = 30;
-/// How much all kept tokens may weigh, in bytes: each four times its length, as its claims take up about that, and [`ENTRY_WEIGHT`].
+/// How much all kept tokens may weigh, in bytes: each four times its length, as its claims and scopes take up that at most, but for the
+/// shortest scopes, and [`ENTRY_WEIGHT`].
 const CAPACITY: usize = 8 << 20;
 const ENTRY_WEIGHT: usize = 512;
 
@@ -43,7 +44,7 @@ pub struct TokenStore {
     cache: Cache,
     pub(super) memo: Memo,
     /// What a server said of the token that is judged next.
-    next: Option<Option<Node>>,
+    next: Option<Option<Payload>>,
     is_caching: bool,
     verifies_outside: bool,
 }
@@ -57,7 +58,7 @@ pub(super) struct Memo {
     pub(super) is_verified: Option<bool>,
     pub(super) proved: Option<Arc<Verified>>,
     /// What a server said of an opaque token; none inside: nothing that can be used.
-    pub(super) introspected: Option<Option<Node>>,
+    pub(super) introspected: Option<Option<Payload>>,
 }
 
 /// The keys of one section that were fetched.
@@ -264,7 +265,7 @@ impl TokenStore {
         } else {
             KEPT_INTROSPECTION
         };
-        let until = now.0.saturating_add(lifetime).min(verified.expires);
+        let until = now.0.saturating_add(lifetime).min(verified.dates.expires());
         let share = CAPACITY.checked_div(self.fetched.len()).unwrap_or(0);
         let kept = Kept {
             verified: Arc::clone(verified),
