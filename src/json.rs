@@ -31,15 +31,18 @@ pub(crate) enum JsonErrorKind {
 
 /// Reads one value, with nothing but white space around it.
 pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
-    read(text)
+    read(text).map_err(|failure| *failure)
 }
 
 /// The same, with strings that are borrowed where they have no escape.
 pub(crate) fn parse_borrowed(text: &str) -> Result<Node<Cow<'_, str>>, JsonError> {
-    read(text)
+    read(text).map_err(|failure| *failure)
 }
 
-fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, JsonError> {
+/// In a box: where nothing fails, values are moved all the time.
+type Failure = Box<JsonError>;
+
+fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, Failure> {
     let mut reader = Reader { text, at: 0 };
     let node = reader.value(0)?;
     reader.skip_white_space();
@@ -61,7 +64,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value<S: Text<'a>>(&mut self, depth: usize) -> Result<Node<S>, JsonError> {
+    fn value<S: Text<'a>>(&mut self, depth: usize) -> Result<Node<S>, Failure> {
         self.skip_white_space();
         let start = self.at;
         let value = match self.peek() {
@@ -69,20 +72,20 @@ impl<'a> Reader<'a> {
             Some(b'[') => self.list(depth)?,
             Some(b'"') => Value::String(self.string()?.into()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ if self.take("true") => Value::Boolean(true),
-            _ if self.take("false") => Value::Boolean(false),
-            _ if self.take("null") => Value::Null,
+            _ if self.take_word("true") => Value::Boolean(true),
+            _ if self.take_word("false") => Value::Boolean(false),
+            _ if self.take_word("null") => Value::Null,
             _ => return Err(self.expected("a value")),
         };
         Ok(Node::new(value, start..self.at))
     }
 
-    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, JsonError> {
+    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, Failure> {
         let depth = self.deeper(depth)?;
         let mut entries: Vec<Entry<S>> = Vec::new();
         let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
         self.skip_white_space();
-        if self.take("}") {
+        if self.take(b'}') {
             return Ok(Value::Table(entries));
         }
         loop {
@@ -102,61 +105,61 @@ impl<'a> Reader<'a> {
                 !keys.insert(key.clone())
             };
             if is_known {
-                return Err(JsonError {
+                return Err(Box::new(JsonError {
                     kind: JsonErrorKind::DuplicateKey((*key).to_owned()),
                     span: key_span,
-                });
+                }));
             }
             self.skip_white_space();
-            if !self.take(":") {
+            if !self.take(b':') {
                 return Err(self.expected("`:`"));
             }
             let node = self.value(depth)?;
             entries.push(Entry { key, key_span, node });
             self.skip_white_space();
-            if self.take("}") {
+            if self.take(b'}') {
                 return Ok(Value::Table(entries));
             }
-            if !self.take(",") {
+            if !self.take(b',') {
                 return Err(self.expected("`,` or `}`"));
             }
         }
     }
 
-    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, JsonError> {
+    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, Failure> {
         let depth = self.deeper(depth)?;
         let mut items = Vec::new();
         self.skip_white_space();
-        if self.take("]") {
+        if self.take(b']') {
             return Ok(Value::List(items));
         }
         loop {
             items.push(self.value(depth)?);
             self.skip_white_space();
-            if self.take("]") {
+            if self.take(b']') {
                 return Ok(Value::List(items));
             }
-            if !self.take(",") {
+            if !self.take(b',') {
                 return Err(self.expected("`,` or `]`"));
             }
         }
     }
 
     /// Steps over the opening bracket.
-    fn deeper(&mut self, depth: usize) -> Result<usize, JsonError> {
+    fn deeper(&mut self, depth: usize) -> Result<usize, Failure> {
         let start = self.at;
         self.at = self.at.saturating_add(1);
         if depth >= MAX_DEPTH {
-            return Err(JsonError {
+            return Err(Box::new(JsonError {
                 kind: JsonErrorKind::TooDeep,
                 span: start..self.at,
-            });
+            }));
         }
         Ok(depth.saturating_add(1))
     }
 
     /// Borrowed where there is no escape.
-    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Failure> {
         self.at = self.at.saturating_add(1);
         let mut text = Cow::Borrowed("");
         loop {
@@ -178,7 +181,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    fn escape(&mut self) -> Result<char, Failure> {
         const SHORT: [(&str, char); 8] = [
             ("\\\"", '"'),
             ("\\\\", '\\'),
@@ -190,14 +193,16 @@ impl<'a> Reader<'a> {
             ("\\t", '\t'),
         ];
         for (escape, character) in SHORT {
-            if self.take(escape) {
+            if self.take_word(escape) {
                 return Ok(character);
             }
         }
         let start = self.at;
-        let bad = |reader: &Self| JsonError {
-            kind: JsonErrorKind::Expected("an escape of RFC 8259 §7 without lone surrogates"),
-            span: start..reader.at.max(start.saturating_add(1)).min(reader.text.len()),
+        let bad = |reader: &Self| {
+            Box::new(JsonError {
+                kind: JsonErrorKind::Expected("an escape of RFC 8259 §7 without lone surrogates"),
+                span: start..reader.at.max(start.saturating_add(1)).min(reader.text.len()),
+            })
         };
         let first = self.code_unit().ok_or_else(|| bad(self))?;
         let mut units = vec![first];
@@ -221,9 +226,9 @@ impl<'a> Reader<'a> {
         Some(unit)
     }
 
-    fn number<S: Text<'a>>(&mut self) -> Result<Value<S>, JsonError> {
+    fn number<S: Text<'a>>(&mut self) -> Result<Value<S>, Failure> {
         let start = self.at;
-        let _ = self.take("-");
+        let _ = self.take(b'-');
         let integer = self.digits();
         if integer == 0
             || (integer > 1
@@ -232,16 +237,16 @@ impl<'a> Reader<'a> {
                     .get(start..)
                     .is_some_and(|text| text.trim_start_matches('-').starts_with('0')))
         {
-            return Err(JsonError {
+            return Err(Box::new(JsonError {
                 span: start..self.at,
-                ..self.expected("a number")
-            });
+                ..*self.expected("a number")
+            }));
         }
-        if self.take(".") && self.digits() == 0 {
+        if self.take(b'.') && self.digits() == 0 {
             return Err(self.expected("a digit"));
         }
-        if self.take("e") || self.take("E") {
-            let _ = self.take("+") || self.take("-");
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
             if self.digits() == 0 {
                 return Err(self.expected("a digit"));
             }
@@ -265,17 +270,21 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_white_space(&mut self) {
-        let rest = self.rest();
-        let count = rest
-            .bytes()
-            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-        self.at = self.at.saturating_add(count.unwrap_or(rest.len()));
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at = self.at.saturating_add(1);
+        }
     }
 
-    fn take(&mut self, token: &str) -> bool {
-        let found = self.rest().starts_with(token);
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at = self.at.saturating_add(usize::from(found));
+        found
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = self.rest().starts_with(word);
         if found {
-            self.at = self.at.saturating_add(token.len());
+            self.at = self.at.saturating_add(word.len());
         }
         found
     }
@@ -288,12 +297,12 @@ impl<'a> Reader<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn expected(&self, what: &'static str) -> JsonError {
+    fn expected(&self, what: &'static str) -> Failure {
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
-        JsonError {
+        Box::new(JsonError {
             kind: JsonErrorKind::Expected(what),
             span: self.at..self.at.saturating_add(length),
-        }
+        })
     }
 }
 
