@@ -44,7 +44,8 @@ type Failure = Box<JsonError>;
 
 fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, Failure> {
     let mut reader = Reader { text, at: 0 };
-    let node = reader.value(0)?;
+    let mut node = Node::new(Value::Null, 0..0);
+    reader.value(0, &mut node)?;
     reader.skip_white_space();
     if reader.at == text.len() {
         Ok(node)
@@ -64,12 +65,13 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value<S: Text<'a>>(&mut self, depth: usize) -> Result<Node<S>, Failure> {
+    /// Reads a value into its place, as moving it there would take longer.
+    fn value<S: Text<'a>>(&mut self, depth: usize, node: &mut Node<S>) -> Result<(), Failure> {
         self.skip_white_space();
         let start = self.at;
-        let value = match self.peek() {
-            Some(b'{') => self.table(depth)?,
-            Some(b'[') => self.list(depth)?,
+        node.value = match self.peek() {
+            Some(b'{') => Value::Table(self.table(depth)?),
+            Some(b'[') => Value::List(self.list(depth)?),
             Some(b'"') => Value::String(self.string()?.into()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ if self.take_word("true") => Value::Boolean(true),
@@ -77,16 +79,18 @@ impl<'a> Reader<'a> {
             _ if self.take_word("null") => Value::Null,
             _ => return Err(self.expected("a value")),
         };
-        Ok(Node::new(value, start..self.at))
+        node.span = start..self.at;
+        Ok(())
     }
 
-    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, Failure> {
+    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Vec<Entry<S>>, Failure> {
         let depth = self.deeper(depth)?;
         let mut entries: Vec<Entry<S>> = Vec::new();
         let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
+        let mut bits = 0_u64;
         self.skip_white_space();
         if self.take(b'}') {
-            return Ok(Value::Table(entries));
+            return Ok(entries);
         }
         loop {
             self.skip_white_space();
@@ -96,8 +100,13 @@ impl<'a> Reader<'a> {
             }
             let key = S::from(self.string()?);
             let key_span = start..self.at;
+            // A key whose bit is not set yet is new.
+            let bit = 1_u64.rotate_left(
+                key.bytes()
+                    .fold(0, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte.into())),
+            );
             let is_known = if entries.len() < FEW {
-                entries.iter().any(|entry| entry.key == key)
+                bits & bit != 0 && entries.iter().any(|entry| entry.key == key)
             } else {
                 if keys.is_empty() {
                     keys.extend(entries.iter().map(|entry| entry.key.clone()));
@@ -110,15 +119,17 @@ impl<'a> Reader<'a> {
                     span: key_span,
                 }));
             }
+            bits |= bit;
             self.skip_white_space();
             if !self.take(b':') {
                 return Err(self.expected("`:`"));
             }
-            let node = self.value(depth)?;
-            entries.push(Entry { key, key_span, node });
+            let node = Node::new(Value::Null, 0..0);
+            let entry = entries.push_mut(Entry { key, key_span, node });
+            self.value(depth, &mut entry.node)?;
             self.skip_white_space();
             if self.take(b'}') {
-                return Ok(Value::Table(entries));
+                return Ok(entries);
             }
             if !self.take(b',') {
                 return Err(self.expected("`,` or `}`"));
@@ -126,18 +137,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Value<S>, Failure> {
+    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Vec<Node<S>>, Failure> {
         let depth = self.deeper(depth)?;
         let mut items = Vec::new();
         self.skip_white_space();
         if self.take(b']') {
-            return Ok(Value::List(items));
+            return Ok(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            self.value(depth, items.push_mut(Node::new(Value::Null, 0..0)))?;
             self.skip_white_space();
             if self.take(b']') {
-                return Ok(Value::List(items));
+                return Ok(items);
             }
             if !self.take(b',') {
                 return Err(self.expected("`,` or `]`"));
@@ -161,24 +172,33 @@ impl<'a> Reader<'a> {
     /// Borrowed where there is no escape.
     fn string(&mut self) -> Result<Cow<'a, str>, Failure> {
         self.at = self.at.saturating_add(1);
-        let mut text = Cow::Borrowed("");
+        let mut text = Cow::Borrowed(self.plain());
         loop {
-            let rest = self.rest();
-            let plain = rest
-                .bytes()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
-                .unwrap_or(rest.len());
-            text += rest.get(..plain).unwrap_or_default();
-            self.at = self.at.saturating_add(plain);
             match self.peek() {
                 Some(b'"') => {
                     self.at = self.at.saturating_add(1);
                     return Ok(text);
                 }
-                Some(b'\\') => text.to_mut().push(self.escape()?),
+                Some(b'\\') => {
+                    let character = self.escape()?;
+                    text.to_mut().push(character);
+                    let more = self.plain();
+                    text.to_mut().push_str(more);
+                }
                 _ => return Err(self.expected("`\"` at the end of the string")),
             }
         }
+    }
+
+    /// Up to what ends a string, begins an escape, or may not occur.
+    fn plain(&mut self) -> &'a str {
+        let rest = self.rest();
+        let length = rest
+            .bytes()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+            .unwrap_or(rest.len());
+        self.at = self.at.saturating_add(length);
+        rest.get(..length).unwrap_or_default()
     }
 
     fn escape(&mut self) -> Result<char, Failure> {
