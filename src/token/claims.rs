@@ -9,9 +9,6 @@ use crate::verdict::{Detail, Failure, Reason};
 /// 9999-12-31T23:59:59Z.
 const MAX_DATE: i64 = 253_402_300_799;
 
-/// Claims that are strings wherever they occur.
-const STRINGS: [&str; 4] = ["sub", "jti", "client_id", "azp"];
-
 /// What the claims proved.
 #[derive(Debug)]
 pub(super) struct Claims {
@@ -35,16 +32,58 @@ enum Date {
     At(u64),
 }
 
-impl Dates {
-    fn of(payload: &Object<'_>) -> Self {
-        let date = |name: &str| payload.get(name).map_or(Date::Absent, Date::of);
-        Self {
-            expires: date("exp"),
-            not_before: date("nbf"),
-            issued: date("iat"),
+/// The claims that every section looks at, found in one pass.
+#[derive(Default)]
+struct Registered<'p, 'x> {
+    issuer: Option<&'p Object<'x>>,
+    audience: Option<&'p Object<'x>>,
+    expires: Option<&'p Object<'x>>,
+    not_before: Option<&'p Object<'x>>,
+    issued: Option<&'p Object<'x>>,
+    subject: Option<&'p Object<'x>>,
+    id: Option<&'p Object<'x>>,
+    client_id: Option<&'p Object<'x>>,
+    authorized_party: Option<&'p Object<'x>>,
+    confirmation: Option<&'p Object<'x>>,
+    scope: Option<&'p Object<'x>>,
+    scp: Option<&'p Object<'x>>,
+}
+
+impl<'p, 'x> Registered<'p, 'x> {
+    fn of(payload: &'p Object<'x>) -> Self {
+        let mut found = Self::default();
+        for member in payload.entries() {
+            let place = match &*member.key {
+                "iss" => &mut found.issuer,
+                "aud" => &mut found.audience,
+                "exp" => &mut found.expires,
+                "nbf" => &mut found.not_before,
+                "iat" => &mut found.issued,
+                "sub" => &mut found.subject,
+                "jti" => &mut found.id,
+                "client_id" => &mut found.client_id,
+                "azp" => &mut found.authorized_party,
+                "cnf" => &mut found.confirmation,
+                "scope" => &mut found.scope,
+                "scp" => &mut found.scp,
+                _ => continue,
+            };
+            *place = Some(&member.node);
         }
+        found
     }
 
+    fn dates(&self) -> Dates {
+        let date = |node: Option<&Object<'_>>| node.map_or(Date::Absent, Date::of);
+        Dates {
+            expires: date(self.expires),
+            not_before: date(self.not_before),
+            issued: date(self.issued),
+        }
+    }
+}
+
+impl Dates {
     /// `exp`; 0 if there is none.
     pub(super) const fn expires(self) -> u64 {
         match self.expires {
@@ -65,18 +104,15 @@ pub(super) fn judge<'a>(
     let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
     let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
 
-    let issuer = payload.get("iss").ok_or_else(|| missing("`iss` is missing"))?;
+    let found = Registered::of(payload);
+    let issuer = found.issuer.ok_or_else(|| missing("`iss` is missing"))?;
     let issuer = issuer.as_str().ok_or_else(|| malformed("`iss` is no string"))?;
     if issuer != section.issuer {
         return Err(fail(Reason::IssuerMismatch, "`iss` is another issuer", &rules.issuer));
     }
-    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing"))?;
-    let audience = strings(audience).filter(|audience| !audience.is_empty());
-    let audience = audience.ok_or_else(|| malformed("`aud` is neither a string nor a list of strings"))?;
-    if !audience
-        .iter()
-        .any(|one| section.audience.iter().any(|listed| listed == one))
-    {
+    let audience = found.audience.ok_or_else(|| missing("`aud` is missing"))?;
+    let is_meant = is_any(audience, &section.audience);
+    if !is_meant.ok_or_else(|| malformed("`aud` is neither a string nor a list of strings"))? {
         return Err(fail(
             Reason::AudienceMismatch,
             "`aud` is another audience",
@@ -84,7 +120,7 @@ pub(super) fn judge<'a>(
         ));
     }
 
-    let dates = Dates::of(payload);
+    let dates = found.dates();
     judge_times(dates, section, now)?;
     for name in &section.required_claims {
         if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
@@ -95,10 +131,8 @@ pub(super) fn judge<'a>(
             ));
         }
     }
-    if STRINGS
-        .iter()
-        .any(|name| payload.get(name).is_some_and(|node| node.as_str().is_none()))
-    {
+    let strings = [found.subject, found.id, found.client_id, found.authorized_party];
+    if strings.into_iter().flatten().any(|node| node.as_str().is_none()) {
         return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
     }
     for (name, values) in &section.expect {
@@ -113,13 +147,14 @@ pub(super) fn judge<'a>(
             return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
         }
     }
-    if payload.get("cnf").is_some() {
+    if found.confirmation.is_some() {
         let what = "the token is bound to its holder by `cnf`, which is not checked";
         return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
     }
-    let scopes = scopes(payload).ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
+    let scopes = scopes(found.scope, found.scp)
+        .ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
     Ok(Claims {
-        subject: payload.get("sub").and_then(Object::as_str).map(str::to_owned),
+        subject: found.subject.and_then(Object::as_str).map(str::to_owned),
         scopes,
         dates,
     })
@@ -209,22 +244,25 @@ impl Date {
     }
 }
 
-/// A string, or a list of strings.
-fn strings<'p>(node: &'p Object<'_>) -> Option<Vec<&'p str>> {
+/// Whether one of a string, or of a list of at least one string, is listed; none of anything else.
+fn is_any(node: &Object<'_>, listed: &[String]) -> Option<bool> {
+    let is_listed = |one: &str| listed.iter().any(|other| other == one);
     match &node.value {
-        Value::String(text) => Some(vec![text]),
-        Value::List(items) => items.iter().map(Object::as_str).collect(),
+        Value::String(text) => Some(is_listed(text)),
+        Value::List(items) if !items.is_empty() => items
+            .iter()
+            .try_fold(false, |any, item| Some(is_listed(item.as_str()?) || any)),
         _ => None,
     }
 }
 
 /// The scopes of `scope` or `scp`, in order, each once; none if either is malformed, or they differ.
-fn scopes(payload: &Object<'_>) -> Option<Vec<String>> {
-    let scope = match payload.get("scope") {
+fn scopes(scope: Option<&Object<'_>>, scp: Option<&Object<'_>>) -> Option<Vec<String>> {
+    let scope = match scope {
         None => None,
         Some(node) => Some(names(node.as_str()?)?),
     };
-    let scp = match payload.get("scp") {
+    let scp = match scp {
         None => None,
         Some(node) => Some(match &node.value {
             Value::String(text) => names(text)?,
