@@ -1,8 +1,8 @@
 //! What the fuzz targets run. `tests/fuzz_corpus.rs` replays the corpus over the same functions without a fuzzer.
 
 use hostbound::{
-    Authority, Guard, Header, Headers, HostPattern, Inspection, Memory, Origin, Peer, Policy, PolicyDocument, Request,
-    RequestDocument, Scheme, Secrets, Surroundings, Timestamp, Version, pack,
+    Authority, Guard, Header, Headers, HostPattern, Inspection, KeySet, Memory, Origin, Peer, Policy, PolicyDocument,
+    Request, RequestDocument, Scheme, Secrets, Surroundings, Timestamp, TokenAnswer, TokenStore, Version, pack,
 };
 #[cfg(feature = "egress")]
 use hostbound::{Decision, EgressDocument};
@@ -174,6 +174,122 @@ fn signed_guard() -> Guard {
     }
     Guard::with_secrets(policy, &secrets).expect("every secret is given")
 }
+
+/// When the seeds of [`token`] count.
+const TOKEN_AT: Timestamp = Timestamp(1_767_225_600);
+
+/// The bytes as a signed token, as an opaque one, as a key set and as what a server says of a token. True if the signed token is allowed.
+pub fn token(data: &[u8]) -> bool {
+    thread_local!(static GUARD: Guard = token_guard());
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(keys) = KeySet::from_json(text)
+    {
+        assert!(!keys.keys().is_empty());
+        assert!(
+            keys.keys()
+                .iter()
+                .all(|key| key.is_symmetric() == key.thumbprint().is_none())
+        );
+    }
+    let bearer = [b"Bearer ", data].concat();
+    let headers = [
+        Header {
+            name: b"Host",
+            value: b"api.example.com",
+        },
+        Header {
+            name: b"Authorization",
+            value: &bearer,
+        },
+    ];
+    let (signed, _) = head(b"GET /signed");
+    let (opaque, _) = head(b"GET /opaque");
+    let [signed, opaque] = [signed, opaque].map(|line| Request {
+        headers: Headers::new(&headers),
+        ..line
+    });
+    GUARD.with(|guard| {
+        let told = |inspection: Inspection<'_>| match inspection {
+            Inspection::Decided(verdict) => verdict.document(None).to_json(),
+            _ => panic!("keys are held, and there is no body"),
+        };
+        let plain = told(guard.inspect(&signed, Some(TOKEN_AT)));
+        // With a cache, empty and then not, and with the signature verified by the caller: the same.
+        let mut store = TokenStore::new();
+        assert_eq!(told(guard.inspect_in(&signed, Some(TOKEN_AT), &mut store)), plain);
+        assert_eq!(told(guard.inspect_in(&signed, Some(TOKEN_AT), &mut store)), plain);
+        let mut outside = TokenStore::new().verifying_outside();
+        let inspection = match guard.inspect_in(&signed, Some(TOKEN_AT), &mut outside) {
+            Inspection::NeedsVerification(needs) => {
+                let is_right = needs.is_right();
+                needs.resume(is_right, &mut outside)
+            }
+            other => other,
+        };
+        assert_eq!(told(inspection), plain);
+
+        let answer = TokenAnswer {
+            status: 200,
+            content_type: Some("application/json"),
+            body: data,
+        };
+        for bytes in [data, b"opaque"] {
+            let bearer = [b"Bearer ", bytes].concat();
+            let headers = [
+                headers[0],
+                Header {
+                    name: b"Authorization",
+                    value: &bearer,
+                },
+            ];
+            let request = Request {
+                headers: Headers::new(&headers),
+                ..opaque
+            };
+            let mut store = TokenStore::new();
+            if let Inspection::NeedsIntrospection(mut needs) = guard.inspect_in(&request, Some(TOKEN_AT), &mut store) {
+                assert!(needs.question().body().is_some_and(|body| body.starts_with("token=")));
+                let _ = needs.take(Some(answer));
+                let _ = told(needs.resume(&mut store));
+            }
+        }
+        plain.contains("\"decision\":\"allow\"")
+    })
+}
+
+fn token_guard() -> Guard {
+    let policy = Policy::from_toml(TOKENS, "fuzz").expect("a valid policy");
+    let mut secrets = Secrets::new();
+    secrets.insert_named(policy.secrets(), "ASKS", "published-test-secret");
+    Guard::with_secrets(policy, &secrets).expect("every secret is given")
+}
+
+const TOKENS: &str = r#"
+version = 1
+[hosts]
+allow = ["api.example.com"]
+[tokens.signed]
+issuer = "https://auth.example.com/"
+audience = ["api.example.com"]
+algorithms = ["EdDSA"]
+keys = { jwks = { keys = [
+    { kty = "OKP", crv = "Ed25519", kid = "ed1", x = "J1Dp_FhY3MjFc62t_yibxMzKh_xMObZUazyggpu1Mbs" },
+    { kty = "OKP", crv = "Ed25519", kid = "ed2", x = "VnSQX5uqXrB8m5Rehub-5iQzho0_xDQlV2wgpauFvZo" },
+] } }
+[tokens.opaque]
+issuer = "https://auth.example.com/"
+audience = ["api.example.com"]
+introspection = { url = "https://auth.example.com/introspect", client_id = "api", secret = { env = "ASKS" } }
+[egress]
+allow = ["https://auth.example.com"]
+credentials = { "https://auth.example.com" = ["authorization"] }
+[[routes]]
+path = "/signed"
+require = ["token:signed"]
+[[routes]]
+path = "/opaque"
+require = ["token:opaque"]
+"#;
 
 /// An outbound URL, with its request in JSON or alone: what is allowed goes where WHATWG reads it to, and says so.
 #[cfg(feature = "egress")]

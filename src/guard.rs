@@ -9,7 +9,7 @@ mod signed;
 #[cfg(feature = "tokens")]
 mod tokens;
 
-pub use explain::{Explanation, Outcome, Step};
+pub use explain::{Explanation, Finding, Outcome, Step};
 pub use keys::ClaimRule;
 pub use memory::{Answers, Memory};
 pub use signed::{NeedsBody, NeedsNonce};

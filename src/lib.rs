@@ -57,7 +57,9 @@ pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Sche
 pub use egress::EgressReason;
 #[cfg(feature = "egress")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
-pub use guard::{Answers, ClaimRule, Explanation, Guard, Inspection, Memory, NeedsBody, NeedsNonce, Outcome, Step};
+pub use guard::{
+    Answers, ClaimRule, Explanation, Finding, Guard, Inspection, Memory, NeedsBody, NeedsNonce, Outcome, Step,
+};
 #[cfg(feature = "tokens")]
 pub use guard::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 pub use host::{HostPattern, HostPatternError, HostSet};

@@ -22,8 +22,12 @@ mod section;
 mod store;
 #[cfg(test)]
 mod third_party;
+#[cfg(feature = "tokens")]
+mod trace;
 
 pub use algorithm::JwsAlgorithm;
+#[cfg(feature = "tokens")]
+pub(crate) use answer::Introspected;
 #[cfg(feature = "tokens")]
 pub use answer::{AnswerError, MAX_ANSWER, OwnedAnswer, TokenAnswer};
 use base64::Engine;
@@ -41,6 +45,8 @@ pub use key_set::{KeySet, KeySetError, KeySetErrors, MAX_KEY_SET};
 pub(crate) use section::{Introspection, KeyFile, TokenPlace, TokenRules, TokenSection, TokenSource, normal_type};
 #[cfg(feature = "tokens")]
 pub use store::{KeysKept, TokenStore};
+#[cfg(feature = "tokens")]
+pub(crate) use trace::{Found, TokenFinding, trace};
 
 /// Unpadded base64url with zero unused bits (RFC 7515 §2): one spelling for each sequence of bytes.
 pub(crate) fn base64url(text: &str) -> Option<Vec<u8>> {

@@ -52,6 +52,18 @@ fn signature_corpus() {
     assert_eq!(ALLOWED.get(), 12);
 }
 
+/// Among the seeds are tokens that count.
+#[test]
+fn token_corpus() {
+    thread_local!(static ALLOWED: Cell<usize> = const { Cell::new(0) });
+    replay("token", |data| {
+        if targets::token(data) {
+            ALLOWED.set(ALLOWED.get() + 1);
+        }
+    });
+    assert!(ALLOWED.get() >= 2);
+}
+
 #[cfg(feature = "egress")]
 #[test]
 fn egress_url_corpus() {

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hostbound::{Check, Reason};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hostbound::{Check, Outcome, Reason, Step};
 use hostbound_vectors::{self as vectors, Case};
 use serde_json::{Value, json};
 
@@ -42,13 +44,14 @@ fn packing_changes_no_verdict() {
     for file in vectors::load() {
         for case in &file.cases {
             let (guard, mut memory) = file.stage(case);
-            let (_, mut other) = file.stage(case);
+            // What is kept of tokens is kept for one guard.
+            let (its_guard, mut other) = file.stage(case);
             let document = case.document();
             let headers = document.headers();
             let mut buffer = Vec::new();
             hostbound::pack(&document.request(&headers), document.now(), &mut buffer).unwrap();
             let (request, now) = hostbound::Request::unpack(&buffer).unwrap();
-            let verdict = guard.judge_with(&request, now, document.body(), &mut other.with_answers_of(&document));
+            let verdict = its_guard.judge_with(&request, now, document.body(), &mut other.with_answers_of(&document));
             let packed = verdict.document(document.id.as_deref()).to_json();
             assert_eq!(packed, guard.decide(&document, &mut memory).to_json(), "{}", case.id);
         }
@@ -154,6 +157,65 @@ fn the_trace_agrees_with_the_verdict() {
             assert_eq!(explanation.steps.len(), Check::ALL.len(), "{}", case.id);
         }
     }
+}
+
+/// The trace of a token names the rule that decides first, and tells no part of the token.
+#[test]
+fn the_trace_of_a_token_agrees_with_the_verdict_and_tells_nothing_of_it() {
+    let mut reasons = BTreeSet::new();
+    for file in vectors::load() {
+        for case in file.cases.iter().filter(|case| case.policy.get("tokens").is_some()) {
+            let (guard, mut memory) = file.stage(case);
+            let explanation = guard.explain(&case.document(), &mut memory);
+            let is_judged = |check| {
+                explanation
+                    .steps
+                    .iter()
+                    .any(|step| step.check == check && step.outcome != Outcome::Skip)
+            };
+            let of_token = |step: &&Step| matches!(step.check, Check::Token | Check::Claims);
+            let steps: Vec<_> = explanation.steps.iter().filter(of_token).collect();
+            let findings: Vec<_> = steps.iter().flat_map(|step| &step.findings).collect();
+            let mut failures = findings.iter().filter_map(|finding| finding.reason);
+            let wanted = steps.iter().find_map(|step| step.reason);
+            let is_told = is_judged(Check::Token) && wanted != Some(Reason::RequestMalformed);
+            assert_eq!(!findings.is_empty(), is_told, "{}: {steps:?}", case.id);
+            assert_eq!(failures.next(), wanted.filter(|_| is_told), "{}: {findings:?}", case.id);
+            reasons.extend(wanted.map(Reason::as_str));
+            for step in &steps {
+                let own = step.findings.iter().find_map(|finding| finding.reason);
+                assert_eq!(own, step.reason.filter(|_| is_told), "{}: {step:?}", case.id);
+            }
+            let told = serde_json::to_string(&findings).unwrap();
+            for part in parts_of_tokens(&case.request) {
+                assert!(!told.contains(&part), "{}: `{part}` in {told}", case.id);
+            }
+        }
+    }
+    assert!(reasons.len() > 15, "{reasons:?}");
+}
+
+/// Of every token in a request: all runs of 12 characters of its parts, and the strings among its claims, as far as they are nobody else's.
+fn parts_of_tokens(request: &Value) -> Vec<String> {
+    let mut parts = Vec::new();
+    for header in request["headers"].as_array().unwrap() {
+        let value = header[1].as_str().unwrap_or_default();
+        for word in value.split([' ', '=', ';']) {
+            for part in word.split('.').filter(|_| word.len() > 20) {
+                let characters: Vec<_> = part.chars().collect();
+                parts.extend(characters.windows(12).map(|run| run.iter().collect()));
+            }
+            let payload = word
+                .split('.')
+                .nth(1)
+                .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+            let claims: Value = serde_json::from_slice(&payload.unwrap_or_default()).unwrap_or_default();
+            for name in ["sub", "jti", "client_id", "iss", "aud"] {
+                parts.extend(claims[name].as_str().filter(|value| value.len() > 7).map(str::to_owned));
+            }
+        }
+    }
+    parts
 }
 
 fn judge(file: &vectors::File, case: &Case) -> Value {

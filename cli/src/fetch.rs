@@ -8,7 +8,7 @@ mod error;
 mod exchange;
 mod pins;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 use std::path::PathBuf;

@@ -8,7 +8,6 @@ mod clock;
 mod color;
 mod command;
 mod exit;
-#[cfg_attr(not(test), expect(dead_code, reason = "key sets and introspection will fetch by it"))]
 mod fetch;
 mod finding;
 mod input;

@@ -38,6 +38,11 @@ impl PolicyArgs {
         Ok(Guard::new(file.compile(&document)?))
     }
 
+    /// Where the policy is; its paths are relative to that.
+    pub(crate) fn folder(&self) -> &Path {
+        self.policy.parent().unwrap_or(Path::new(""))
+    }
+
     /// A guard that also has the policy's secrets.
     pub(crate) fn guard_with(&self, secrets: &SecretsArgs) -> Result<Guard, Failure> {
         let file = PolicyFile::read(&self.policy)?;

@@ -6,6 +6,8 @@ use super::memory::InMemory;
 use super::{Answers, Guard, Memory, NeedsBody, Pass, Trial};
 use crate::origin::OriginPass;
 use crate::request::{Request, RequestDocument, Timestamp};
+#[cfg(feature = "tokens")]
+use crate::token::{Found, TokenFinding};
 use crate::verdict::{Check, Failure, Reason, Verdict, VerdictDocument};
 
 /// A verdict and what led to it.
@@ -34,6 +36,26 @@ pub struct Step {
     pub note: String,
     /// True for the first failure: the one that gives the verdict.
     pub decides: bool,
+    /// What each rule found, of a token that was judged: the first that failed is why the check did. Rules after it run where nothing depends on it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+/// What one rule of a check found. Tells no value of a token but `alg`, `typ`, times and counts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// What it is about, such as `alg` or `exp`.
+    pub name: &'static str,
+    /// Whether it passed.
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub reason: Option<Reason>,
+    /// The entry of the policy that it goes by, as a dotted path.
+    pub rule: String,
+    /// Where that entry stands, as `file:line`; null if it is a default.
+    pub place: Option<String>,
+    /// One line for a person.
+    pub note: String,
 }
 
 /// Whether a check passed.
@@ -75,6 +97,8 @@ impl Guard {
         let mut trial = Trial::new(self, request, now);
         let mut steps = Vec::new();
         let mut has_failed = false;
+        #[cfg(feature = "tokens")]
+        let mut of_claims = Vec::new();
         for check in Check::ALL {
             let is_credential = check.is_of_route();
             // With what was found of the request when it was judged.
@@ -90,6 +114,19 @@ impl Guard {
                 run(&mut trial).and_then(|pass| settled(pass, &verdict, has_claim))
             } else {
                 run(&mut trial)
+            };
+            #[cfg(feature = "tokens")]
+            let findings = match check {
+                Check::Token if !has_failed => {
+                    let found = trial.trace_token(answers.tokens());
+                    // Where a claim is why the token itself is refused, all of them belong to that.
+                    let is_of_token = |found: &TokenFinding| outcome.is_err() || found.check == Check::Token;
+                    let (of_token, others) = found.into_iter().partition(is_of_token);
+                    of_claims = others;
+                    of_token
+                }
+                Check::Claims => std::mem::take(&mut of_claims),
+                _ => Vec::new(),
             };
             match outcome {
                 Ok(pass) => {
@@ -111,6 +148,14 @@ impl Guard {
                     has_failed = true;
                 }
             }
+            #[cfg(feature = "tokens")]
+            if let Some(step) = steps.last_mut() {
+                let is_chosen = |found: &TokenFinding| matches!(found.name, "signature" | "answer");
+                if step.check == Check::Token && step.outcome == Outcome::Pass && !findings.iter().any(is_chosen) {
+                    "well-formed, but of no issuer whose keys could be held against it".clone_into(&mut step.note);
+                }
+                step.findings = findings.into_iter().map(|found| self.finding(found)).collect();
+            }
         }
         Explanation {
             verdict: verdict.document(id),
@@ -128,6 +173,24 @@ impl Guard {
             place,
             note,
             decides: false,
+            findings: Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "tokens")]
+    fn finding(&self, found: TokenFinding) -> Finding {
+        let (outcome, reason) = match found.outcome {
+            Found::Pass => (Outcome::Pass, None),
+            Found::Fail(reason) => (Outcome::Fail, Some(reason)),
+            Found::Nothing => (Outcome::Skip, None),
+        };
+        Finding {
+            name: found.name,
+            outcome,
+            reason,
+            place: self.policy.place_of(&found.rule),
+            rule: found.rule,
+            note: found.note,
         }
     }
 
@@ -178,6 +241,8 @@ impl Guard {
             }
             #[cfg(feature = "tokens")]
             Pass::Asks(_) => (None, "not judged: another server would have to be asked".into()),
+            #[cfg(feature = "tokens")]
+            Pass::Token if trial.is_opaque() => (None, "a server says what it is worth".into()),
             #[cfg(feature = "tokens")]
             Pass::Token => (None, "signed by a key of the policy".into()),
             #[cfg(feature = "tokens")]

@@ -50,7 +50,7 @@ impl Guard {
             sections.push(keys);
         }
         #[cfg(feature = "tokens")]
-        let token_keys = token_keys(&policy, secrets, &mut earlier, &mut errors);
+        let token_keys = token_keys(&policy, secrets, &earlier, &mut errors);
         if errors.is_empty() {
             Ok(Self {
                 policy,
@@ -144,12 +144,7 @@ type Earlier<'p> = HashMap<Vec<u8>, &'p SecretReference>;
 
 /// The key sets and secrets of `tokens`, each if it can be had.
 #[cfg(feature = "tokens")]
-fn token_keys<'p>(
-    policy: &'p Policy,
-    secrets: &Secrets,
-    earlier: &mut Earlier<'p>,
-    errors: &mut Vec<PolicyError>,
-) -> TokenKeys {
+fn token_keys(policy: &Policy, secrets: &Secrets, earlier: &Earlier<'_>, errors: &mut Vec<PolicyError>) -> TokenKeys {
     let mut keys = TokenKeys::inline(policy);
     for ((section, set), secret) in policy.tokens.iter().zip(&mut keys.sets).zip(&mut keys.secrets) {
         match &section.source {
@@ -157,8 +152,9 @@ fn token_keys<'p>(
             TokenSource::File(file) => *set = file_keys(policy, secrets, section, file, errors),
             TokenSource::Introspection(rules) => match secrets.key(&rules.secret, CLIENT_SECRET) {
                 Ok(bytes) => {
+                    // Several sections may ask one server as one client, but no key of signatures is a password too.
                     let value = digest::digest(&digest::SHA256, &bytes);
-                    if let Some(other) = earlier.insert(value.as_ref().to_vec(), &rules.secret.reference) {
+                    if let Some(other) = earlier.get(value.as_ref()) {
                         errors.push(duplicate(policy, &rules.secret, other));
                     }
                     *secret = Some(bytes);

@@ -7,7 +7,7 @@ use crate::verdict::Verdict;
 #[cfg(feature = "tokens")]
 use crate::{
     guard::TokenQuestion,
-    token::{OwnedAnswer, TokenStore},
+    token::{AnswerError, KeysKept, OwnedAnswer, TokenStore},
 };
 
 /// What a guard keeps from one request to the next, in one process.
@@ -49,6 +49,18 @@ pub trait Answers {
     /// What another server answers; none if it gives no answer.
     #[cfg(feature = "tokens")]
     fn ask(&mut self, question: &TokenQuestion<'_>) -> Option<OwnedAnswer>;
+
+    /// What became of the keys that were asked for last, of a `tokens` section: for a log.
+    #[cfg(feature = "tokens")]
+    fn keys_kept(&mut self, section: &str, kept: &Result<KeysKept, AnswerError>) {
+        let _ = (section, kept);
+    }
+
+    /// What became of the answer about a token that was asked for last: for a log.
+    #[cfg(feature = "tokens")]
+    fn introspected(&mut self, section: &str, kept: &Result<(), AnswerError>) {
+        let _ = (section, kept);
+    }
 }
 
 /// Answers from memory, and from what the request's document brings along.
@@ -150,17 +162,21 @@ impl Guard {
                 }
                 #[cfg(feature = "tokens")]
                 Inspection::NeedsKeys(needs) => {
-                    let answer = answers.ask(&needs.question());
+                    let question = needs.question();
+                    let answer = answers.ask(&question);
                     let answer = answer.as_ref().map(OwnedAnswer::borrowed);
-                    // What is wrong with an answer shows in the verdict.
-                    let _ = needs.keep(answer, needs.now(), answers.tokens());
+                    // All of this is at the time of the request: a caller for whom time passes while it asks judges by [`Guard::inspect_in`].
+                    let kept = needs.keep(answer, needs.now(), answers.tokens());
+                    answers.keys_kept(question.section(), &kept);
                     needs.resume(answers.tokens())
                 }
                 #[cfg(feature = "tokens")]
-                Inspection::NeedsIntrospection(needs) => {
-                    let answer = answers.ask(&needs.question());
+                Inspection::NeedsIntrospection(mut needs) => {
+                    let question = needs.question();
+                    let answer = answers.ask(&question);
                     let answer = answer.as_ref().map(OwnedAnswer::borrowed);
-                    let _ = needs.keep(answer, answers.tokens());
+                    let kept = needs.take(answer);
+                    answers.introspected(question.section(), &kept);
                     needs.resume(answers.tokens())
                 }
                 #[cfg(feature = "tokens")]

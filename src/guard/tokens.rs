@@ -12,8 +12,8 @@ use crate::policy::Policy;
 use crate::request::Timestamp;
 use crate::route::Route;
 use crate::token::{
-    self, AnswerError, Evidence, JwsAlgorithm, KeySet, KeysKept, TokenAnswer, TokenContext, TokenSection, TokenSource,
-    TokenStep, TokenStore, VerificationKey,
+    self, AnswerError, Evidence, Introspected, JwsAlgorithm, KeySet, KeysKept, TokenAnswer, TokenContext, TokenFinding,
+    TokenSection, TokenSource, TokenStep, TokenStore, VerificationKey,
 };
 use crate::verdict::{Check, Detail, Failure, Mode, Reason};
 
@@ -127,6 +127,19 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// What every rule finds in the token, if one is asked for.
+    pub(super) fn trace_token(&self, store: &mut TokenStore) -> Vec<TokenFinding> {
+        let context = self.asked_route().and_then(|route| self.token_context(route).ok());
+        context.map_or_else(Vec::new, |context| token::trace(&context, store))
+    }
+
+    /// True if the token is one that a server is asked about.
+    pub(super) fn is_opaque(&self) -> bool {
+        let asked = self.asked_route().and_then(|route| route.tokens.first());
+        let section = asked.and_then(|index| self.section(*index));
+        section.is_some_and(|section| matches!(section.source, TokenSource::Introspection(_)))
+    }
+
     /// The token that is judged.
     fn token_text(&self) -> &'a [u8] {
         let context = self.asked_route().and_then(|route| self.token_context(route).ok());
@@ -143,7 +156,11 @@ impl<'a> Trial<'a> {
 pub(super) fn asking<'a>(trial: Trial<'a>, need: Need, store: &mut TokenStore) -> Inspection<'a> {
     match need {
         Need::Keys(section) => Inspection::NeedsKeys(Box::new(NeedsKeys { trial, section })),
-        Need::Introspection(section) => Inspection::NeedsIntrospection(Box::new(NeedsIntrospection { trial, section })),
+        Need::Introspection(section) => Inspection::NeedsIntrospection(Box::new(NeedsIntrospection {
+            trial,
+            section,
+            answer: Introspected::default(),
+        })),
         Need::Verification => Inspection::NeedsVerification(Box::new(NeedsVerification {
             trial,
             evidence: store.take_evidence(),
@@ -239,6 +256,8 @@ impl<'a> NeedsKeys<'a> {
     /// Judges with what the store has now.
     #[must_use]
     pub fn resume(self, store: &mut TokenStore) -> Inspection<'a> {
+        // Other requests may have been judged with it in the meantime.
+        store.begin();
         self.trial.advance(Check::Token, store)
     }
 }
@@ -248,6 +267,7 @@ impl<'a> NeedsKeys<'a> {
 pub struct NeedsIntrospection<'a> {
     trial: Trial<'a>,
     section: usize,
+    answer: Introspected,
 }
 
 impl<'a> NeedsIntrospection<'a> {
@@ -278,17 +298,21 @@ impl<'a> NeedsIntrospection<'a> {
         }
     }
 
-    /// Takes the answer, or that there was none. Kept for at most 30 seconds, if the policy does not forbid it.
+    /// Takes the answer, or that there was none. What is found of an active token counts for at most 30 seconds, if the policy does not forbid it.
     ///
     /// # Errors
     /// Why the answer cannot be used; for a log.
-    pub fn keep(&self, answer: Option<TokenAnswer<'_>>, store: &mut TokenStore) -> Result<(), AnswerError> {
-        store.introspected(answer)
+    pub fn take(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
+        let (answer, result) = Introspected::read(answer);
+        self.answer = answer;
+        result
     }
 
-    /// Judges with the answer that was kept last.
+    /// Judges with the answer that was taken; without one, as if there were none.
     #[must_use]
     pub fn resume(self, store: &mut TokenStore) -> Inspection<'a> {
+        store.begin();
+        store.introspected(self.answer);
         self.trial.advance(Check::Token, store)
     }
 }
@@ -337,6 +361,7 @@ impl<'a> NeedsVerification<'a> {
     /// Judges with what came of it.
     #[must_use]
     pub fn resume(self, is_right: bool, store: &mut TokenStore) -> Inspection<'a> {
+        store.begin();
         store.give_evidence(self.evidence);
         store.verified(is_right);
         self.trial.advance(Check::Token, store)

@@ -354,6 +354,14 @@ lints! {
     ReplayProcess = "replay-process",
     /// A secret that is shorter than the hash.
     SecretShort = "secret-short",
+    /// Keys that are fetched, and trusted because of the destination's certificate or key alone.
+    KeysTlsTrusted = "keys-tls-trusted",
+    /// Keys that are fetched, and trusted whatever they are.
+    KeysUnpinned = "keys-unpinned",
+    /// Tokens that do not say of what type they are.
+    TypeAbsent = "type-absent",
+    /// An algorithm, or a key, with which signatures take long to verify in WebAssembly.
+    SlowInWasm = "slow-in-wasm",
 }
 
 impl fmt::Display for LintId {

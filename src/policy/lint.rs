@@ -2,6 +2,8 @@
 
 mod secrets;
 mod signatures;
+#[cfg(feature = "tokens")]
+mod tokens;
 
 use super::PolicyDocument;
 use super::diagnostic::{Lint, LintId};
@@ -64,6 +66,8 @@ impl PolicyDocument {
         linter.networks();
         linter.routes();
         linter.signatures();
+        #[cfg(feature = "tokens")]
+        linter.tokens();
         linter.egress();
         let mut lints = linter.lints;
         lints.sort_by_key(|lint| lint.span.start);

@@ -2,7 +2,6 @@
 
 use super::jws::{Payload, object};
 use super::key_set::{KeySet, KeySetErrors, MAX_KEY_SET};
-use crate::tree::Node;
 
 /// The longest answer that is read, in bytes: 64 KiB.
 pub const MAX_ANSWER: usize = MAX_KEY_SET;
@@ -126,12 +125,31 @@ pub(super) fn keys(answer: Option<TokenAnswer<'_>>, pins: &[String]) -> Result<(
     read.map_err(AnswerError::Keys)
 }
 
-/// What a server says of a token (RFC 7662 §2.2): an object whose `active` is a boolean.
-pub(super) fn introspection(answer: Option<TokenAnswer<'_>>) -> Result<Payload, AnswerError> {
-    let body = json(answer, &["application/json"])?;
-    let claims = object(body).ok_or(AnswerError::Form)?;
-    match claims.get("active").and_then(Node::as_bool) {
-        Some(_) => Ok(Payload::new(body.to_vec())),
-        None => Err(AnswerError::Form),
+/// What a server says of a token (RFC 7662 §2.2).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Introspected {
+    /// An object whose `active` is a boolean; none if there was no answer that can be used.
+    pub(super) claims: Option<Payload>,
+    /// The length of the answer, in bytes.
+    pub(super) length: usize,
+}
+
+impl Introspected {
+    pub(crate) fn read(answer: Option<TokenAnswer<'_>>) -> (Self, Result<(), AnswerError>) {
+        let read = json(answer, &["application/json"]).and_then(|body| {
+            let claims = object(body).ok_or(AnswerError::Form)?;
+            let has_active = claims.get("active").is_some_and(|active| active.as_bool().is_some());
+            if !has_active {
+                return Err(AnswerError::Form);
+            }
+            Ok(Self {
+                claims: Some(Payload::new(body.to_vec())),
+                length: body.len(),
+            })
+        });
+        match read {
+            Ok(introspected) => (introspected, Ok(())),
+            Err(error) => (Self::default(), Err(error)),
+        }
     }
 }

@@ -17,127 +17,256 @@ pub(super) struct Claims {
     pub(super) dates: Dates,
 }
 
-/// `exp`, `nbf` and `iat`, as far as they are there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dates {
-    expires: Date,
-    not_before: Date,
-    issued: Date,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Date {
-    Absent,
-    Malformed,
-    At(u64),
-}
-
-/// The claims that every section looks at, found in one pass.
-#[derive(Default)]
-struct Registered<'p, 'x> {
+/// A payload, and those of its members that every section looks at, found in one pass.
+pub(super) struct Members<'p, 'x> {
+    all: &'p Object<'x>,
     issuer: Option<&'p Object<'x>>,
     audience: Option<&'p Object<'x>>,
-    expires: Option<&'p Object<'x>>,
-    not_before: Option<&'p Object<'x>>,
-    issued: Option<&'p Object<'x>>,
+    pub(super) dates: Dates,
     subject: Option<&'p Object<'x>>,
-    id: Option<&'p Object<'x>>,
-    client_id: Option<&'p Object<'x>>,
-    authorized_party: Option<&'p Object<'x>>,
+    /// `jti`, `client_id` and `azp`: as `sub`, strings wherever they occur.
+    strings: [Option<&'p Object<'x>>; 3],
     confirmation: Option<&'p Object<'x>>,
     scope: Option<&'p Object<'x>>,
     scp: Option<&'p Object<'x>>,
 }
 
-impl<'p, 'x> Registered<'p, 'x> {
-    fn of(payload: &'p Object<'x>) -> Self {
-        let mut found = Self::default();
-        for member in payload.entries() {
+impl<'p, 'x> Members<'p, 'x> {
+    pub(super) fn of(all: &'p Object<'x>) -> Self {
+        let [mut issuer, mut audience, mut subject, mut id, mut client_id, mut party] = [None; 6];
+        let [
+            mut expires,
+            mut not_before,
+            mut issued,
+            mut confirmation,
+            mut scope,
+            mut scp,
+        ] = [None; 6];
+        for member in all.entries() {
             let place = match &*member.key {
-                "iss" => &mut found.issuer,
-                "aud" => &mut found.audience,
-                "exp" => &mut found.expires,
-                "nbf" => &mut found.not_before,
-                "iat" => &mut found.issued,
-                "sub" => &mut found.subject,
-                "jti" => &mut found.id,
-                "client_id" => &mut found.client_id,
-                "azp" => &mut found.authorized_party,
-                "cnf" => &mut found.confirmation,
-                "scope" => &mut found.scope,
-                "scp" => &mut found.scp,
+                "iss" => &mut issuer,
+                "aud" => &mut audience,
+                "exp" => &mut expires,
+                "nbf" => &mut not_before,
+                "iat" => &mut issued,
+                "sub" => &mut subject,
+                "jti" => &mut id,
+                "client_id" => &mut client_id,
+                "azp" => &mut party,
+                "cnf" => &mut confirmation,
+                "scope" => &mut scope,
+                "scp" => &mut scp,
                 _ => continue,
             };
             *place = Some(&member.node);
         }
-        found
-    }
-
-    fn dates(&self) -> Dates {
-        let date = |node: Option<&Object<'_>>| node.map_or(Date::Absent, Date::of);
-        Dates {
-            expires: date(self.expires),
-            not_before: date(self.not_before),
-            issued: date(self.issued),
+        Self {
+            all,
+            issuer,
+            audience,
+            dates: Dates {
+                expires: Date::of(expires),
+                not_before: Date::of(not_before),
+                issued: Date::of(issued),
+            },
+            subject,
+            strings: [id, client_id, party],
+            confirmation,
+            scope,
+            scp,
         }
     }
 }
 
-impl Dates {
-    /// `exp`; 0 if there is none.
-    pub(super) const fn expires(self) -> u64 {
-        match self.expires {
-            Date::At(seconds) => seconds,
-            Date::Absent | Date::Malformed => 0,
+/// One rule of step 10 (contract §12), but for scopes. Each stands alone, so that a trace can go on past one that fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Rule {
+    Issuer,
+    Audience,
+    Expiry,
+    NotBefore,
+    IssuedAt,
+    MaxLifetime,
+    MaxAge,
+    Required,
+    Strings,
+    Expected,
+    Binding,
+}
+
+impl Rule {
+    /// In the order in which they are judged.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Issuer,
+        Self::Audience,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::MaxLifetime,
+        Self::MaxAge,
+        Self::Required,
+        Self::Strings,
+        Self::Expected,
+        Self::Binding,
+    ];
+
+    /// What of the claims can change its answer from one second to the next.
+    const TIMES: [Self; 5] = [
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::MaxLifetime,
+        Self::MaxAge,
+    ];
+
+    pub(super) fn judge<'a>(
+        self,
+        payload: &Members<'_, '_>,
+        section: &'a TokenSection,
+        now: Timestamp,
+    ) -> Result<(), Failure<'a>> {
+        match self {
+            Self::Issuer => judge_issuer(payload, section),
+            Self::Audience => judge_audience(payload, section),
+            Self::Expiry | Self::NotBefore | Self::IssuedAt | Self::MaxLifetime | Self::MaxAge => {
+                self.judge_time(payload.dates, section, now)
+            }
+            Self::Required => {
+                let is_absent = |name: &String| {
+                    payload
+                        .all
+                        .get(name)
+                        .is_none_or(|node| matches!(node.value, Value::Null))
+                };
+                if section.required_claims.iter().any(is_absent) {
+                    let what = "a required claim is missing";
+                    return Err(fail(Reason::ClaimMissing, what, &section.rules.required_claims));
+                }
+                Ok(())
+            }
+            Self::Strings => {
+                let strings = payload.strings.iter().flatten().chain(&payload.subject);
+                if strings.into_iter().any(|node| node.as_str().is_none()) {
+                    return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string", section));
+                }
+                Ok(())
+            }
+            Self::Expected => judge_expected(payload, section),
+            Self::Binding => {
+                if payload.confirmation.is_some() {
+                    let what = "the token is bound to its holder by `cnf`, which is not checked";
+                    return Err(fail(Reason::TokenBindingMissing, what, &section.rules.section));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// One of [`Self::TIMES`].
+    fn judge_time<'a>(self, dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
+        let rules = &section.rules;
+        let latest = now.0.saturating_add(section.clock_tolerance);
+        let early = || {
+            let what = "the token is not valid yet";
+            Err(fail(Reason::TokenNotYetValid, what, &rules.clock_tolerance))
+        };
+        match self {
+            Self::Expiry => {
+                if now.0 >= dates.expiry(section)?.saturating_add(section.clock_tolerance) {
+                    let what = "the token has expired";
+                    return Err(fail(Reason::TokenExpired, what, &rules.clock_tolerance));
+                }
+                Ok(())
+            }
+            Self::NotBefore => match dates.not_before.read(section)? {
+                Some(not_before) if not_before > latest => early(),
+                _ => Ok(()),
+            },
+            Self::IssuedAt => match dates.issued.read(section)? {
+                None if section.max_lifetime.is_some() || section.max_age.is_some() => {
+                    Err(missing("`iat` is missing", section))
+                }
+                Some(issued) if issued > latest => early(),
+                _ => Ok(()),
+            },
+            Self::MaxLifetime => {
+                let (Some(most), Some(issued)) = (section.max_lifetime, dates.issued.read(section)?) else {
+                    return Ok(());
+                };
+                let expires = dates.expiry(section)?;
+                if expires <= issued {
+                    return Err(malformed("the token expires before it was issued", section));
+                }
+                if expires.saturating_sub(issued) > most {
+                    let what = "the token lives too long";
+                    return Err(fail(Reason::TokenLifetimeTooLong, what, &rules.max_lifetime));
+                }
+                Ok(())
+            }
+            Self::MaxAge => {
+                let (Some(most), Some(issued)) = (section.max_age, dates.issued.read(section)?) else {
+                    return Ok(());
+                };
+                if now.0.saturating_sub(issued) > most {
+                    let what = "the token was issued too long ago";
+                    return Err(fail(Reason::TokenTooOld, what, &rules.max_age));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 }
 
-/// Judges the claims (contract §12, step 10), but for the scopes that a route wants.
+/// Judges the claims, but for the scopes that a route wants.
 pub(super) fn judge<'a>(
-    payload: &Object<'_>,
+    payload: &Members<'_, '_>,
     section: &'a TokenSection,
     now: Timestamp,
 ) -> Result<Claims, Failure<'a>> {
-    let rules = &section.rules;
-    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
-    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
-    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
+    for rule in Rule::ALL {
+        rule.judge(payload, section, now)?;
+    }
+    Ok(Claims {
+        subject: payload.subject.and_then(Object::as_str).map(str::to_owned),
+        scopes: read_scopes(payload, section)?,
+        dates: payload.dates,
+    })
+}
 
-    let found = Registered::of(payload);
-    let issuer = found.issuer.ok_or_else(|| missing("`iss` is missing"))?;
-    let issuer = issuer.as_str().ok_or_else(|| malformed("`iss` is no string"))?;
+/// That the token counts now.
+pub(super) fn judge_times<'a>(dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
+    let mut times = Rule::TIMES.into_iter();
+    times.try_for_each(|rule| rule.judge_time(dates, section, now))
+}
+
+fn judge_issuer<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let issuer = payload.issuer.ok_or_else(|| missing("`iss` is missing", section))?;
+    let issuer = issuer
+        .as_str()
+        .ok_or_else(|| malformed("`iss` is no string", section))?;
     if issuer != section.issuer {
-        return Err(fail(Reason::IssuerMismatch, "`iss` is another issuer", &rules.issuer));
+        let what = "`iss` is another issuer";
+        return Err(fail(Reason::IssuerMismatch, what, &section.rules.issuer));
     }
-    let audience = found.audience.ok_or_else(|| missing("`aud` is missing"))?;
-    let is_meant = is_any(audience, &section.audience);
-    if !is_meant.ok_or_else(|| malformed("`aud` is neither a string nor a list of strings"))? {
-        return Err(fail(
-            Reason::AudienceMismatch,
-            "`aud` is another audience",
-            &rules.audience,
-        ));
-    }
+    Ok(())
+}
 
-    let dates = found.dates();
-    judge_times(dates, section, now)?;
-    for name in &section.required_claims {
-        if payload.get(name).is_none_or(|node| matches!(node.value, Value::Null)) {
-            return Err(fail(
-                Reason::ClaimMissing,
-                "a required claim is missing",
-                &rules.required_claims,
-            ));
-        }
+fn judge_audience<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let audience = payload.audience.ok_or_else(|| missing("`aud` is missing", section))?;
+    let what = "`aud` is neither a string nor a list of strings";
+    if !is_any(audience, &section.audience).ok_or_else(|| malformed(what, section))? {
+        let what = "`aud` is another audience";
+        return Err(fail(Reason::AudienceMismatch, what, &section.rules.audience));
     }
-    let strings = [found.subject, found.id, found.client_id, found.authorized_party];
-    if strings.into_iter().flatten().any(|node| node.as_str().is_none()) {
-        return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string"));
-    }
+    Ok(())
+}
+
+fn judge_expected<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
     for (name, values) in &section.expect {
-        let by = |reason, what| fail(reason, what, rules.expect.as_str());
+        let by = |reason, what| fail(reason, what, &section.rules.expect);
         let node = payload
+            .all
             .get(name)
             .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
         let text = node
@@ -147,17 +276,77 @@ pub(super) fn judge<'a>(
             return Err(by(Reason::ClaimMismatch, "an expected claim has another value"));
         }
     }
-    if found.confirmation.is_some() {
-        let what = "the token is bound to its holder by `cnf`, which is not checked";
-        return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
+    Ok(())
+}
+
+/// The scopes of a token, in order, each once.
+pub(super) fn read_scopes<'a>(
+    payload: &Members<'_, '_>,
+    section: &'a TokenSection,
+) -> Result<Vec<String>, Failure<'a>> {
+    let what = "`scope` or `scp` is no list of scopes, or they differ";
+    scopes(payload.scope, payload.scp).ok_or_else(|| malformed(what, section))
+}
+
+fn fail<'a>(reason: Reason, what: &'static str, rule: &'a str) -> Failure<'a> {
+    Failure::new(reason, Detail::text(what)).by(rule)
+}
+
+fn missing<'a>(what: &'static str, section: &'a TokenSection) -> Failure<'a> {
+    fail(Reason::ClaimMissing, what, &section.rules.section)
+}
+
+fn malformed<'a>(what: &'static str, section: &'a TokenSection) -> Failure<'a> {
+    fail(Reason::ClaimMalformed, what, &section.rules.section)
+}
+
+/// The times of a token, as far as they are there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dates {
+    /// `exp`.
+    pub(super) expires: Date,
+    /// `nbf`.
+    pub(super) not_before: Date,
+    /// `iat`.
+    pub(super) issued: Date,
+}
+
+/// NumericDate (RFC 7519 §2), in whole seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Date {
+    Absent,
+    Malformed,
+    At(u64),
+}
+
+impl Dates {
+    fn expiry(self, section: &TokenSection) -> Result<u64, Failure<'_>> {
+        let expires = self.expires.read(section)?;
+        expires.ok_or_else(|| missing("`exp` is missing", section))
     }
-    let scopes = scopes(found.scope, found.scp)
-        .ok_or_else(|| malformed("`scope` or `scp` is no list of scopes, or they differ"))?;
-    Ok(Claims {
-        subject: found.subject.and_then(Object::as_str).map(str::to_owned),
-        scopes,
-        dates,
-    })
+}
+
+impl Date {
+    fn of(node: Option<&Object<'_>>) -> Self {
+        let Some(node) = node else { return Self::Absent };
+        let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds));
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        seconds.map_or(Self::Malformed, Self::At)
+    }
+
+    fn read(self, section: &TokenSection) -> Result<Option<u64>, Failure<'_>> {
+        match self {
+            Self::Malformed => Err(malformed("a time is no integer of Unix seconds", section)),
+            other => Ok(other.seconds()),
+        }
+    }
+
+    pub(super) const fn seconds(self) -> Option<u64> {
+        match self {
+            Self::At(seconds) => Some(seconds),
+            Self::Absent | Self::Malformed => None,
+        }
+    }
 }
 
 /// That the token has the scopes that a route wants; `text` is how a challenge names them.
@@ -169,79 +358,6 @@ pub(super) fn judge_scopes<'a>(scopes: &[String], needed: &'a [String], text: &'
     Err(Failure::new(Reason::ScopeInsufficient, detail)
         .by("routes")
         .needing(text))
-}
-
-/// That the token counts now: what of the claims can change its answer from one second to the next.
-pub(super) fn judge_times<'a>(dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
-    let rules = &section.rules;
-    let fail = |reason, what, rule: &'a str| Failure::new(reason, Detail::text(what)).by(rule);
-    let missing = |what| fail(Reason::ClaimMissing, what, rules.section.as_str());
-    let malformed = |what| fail(Reason::ClaimMalformed, what, rules.section.as_str());
-    let date = |date| match date {
-        Date::Absent => Ok(None),
-        Date::Malformed => Err(malformed("a time is no integer of Unix seconds")),
-        Date::At(seconds) => Ok(Some(seconds)),
-    };
-    let latest = now.0.saturating_add(section.clock_tolerance);
-    let expires = date(dates.expires)?.ok_or_else(|| missing("`exp` is missing"))?;
-    if now.0 >= expires.saturating_add(section.clock_tolerance) {
-        return Err(fail(
-            Reason::TokenExpired,
-            "the token has expired",
-            &rules.clock_tolerance,
-        ));
-    }
-    let early = || {
-        fail(
-            Reason::TokenNotYetValid,
-            "the token is not valid yet",
-            rules.clock_tolerance.as_str(),
-        )
-    };
-    if let Some(not_before) = date(dates.not_before)?
-        && not_before > latest
-    {
-        return Err(early());
-    }
-    let issued = date(dates.issued)?;
-    let needs_issued = section.max_lifetime.is_some() || section.max_age.is_some();
-    if issued.is_none() && needs_issued {
-        return Err(missing("`iat` is missing"));
-    }
-    if let Some(issued) = issued {
-        if issued > latest {
-            return Err(early());
-        }
-        if let Some(most) = section.max_lifetime {
-            if expires <= issued {
-                return Err(malformed("the token expires before it was issued"));
-            }
-            if expires.saturating_sub(issued) > most {
-                return Err(fail(
-                    Reason::TokenLifetimeTooLong,
-                    "the token lives too long",
-                    &rules.max_lifetime,
-                ));
-            }
-        }
-        if section.max_age.is_some_and(|most| now.0.saturating_sub(issued) > most) {
-            return Err(fail(
-                Reason::TokenTooOld,
-                "the token was issued too long ago",
-                &rules.max_age,
-            ));
-        }
-    }
-    Ok(())
-}
-
-impl Date {
-    /// NumericDate (RFC 7519 §2), in whole seconds.
-    fn of(node: &Object<'_>) -> Self {
-        let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds));
-        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        seconds.map_or(Self::Malformed, Self::At)
-    }
 }
 
 /// Whether one of a string, or of a list of at least one string, is listed; none of anything else.

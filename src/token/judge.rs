@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use super::algorithm::JwsAlgorithm;
-use super::claims::{self, Claims, Dates};
+use super::claims::{self, Claims, Dates, Members};
 use super::credential;
-use super::jws::{JwsError, Object, Parts, Payload};
+use super::jws::{Header, JwsError, Object, Parts, Payload};
 use super::key::VerificationKey;
 use super::key_set::KeySet;
 use super::section::{TokenSection, TokenSource, is_type};
 use super::store::{Held, TokenHash, TokenStore};
 use crate::request::{Request, Timestamp};
-use crate::tree::Node;
 use crate::verdict::{Detail, Failure, Reason, TokenIdentity};
 
 /// For how many seconds a client waits where a server that is asked about tokens cannot be.
@@ -47,66 +46,79 @@ pub(crate) enum TokenStep<'a> {
 
 /// A token of which all is in order but its signature, which is to be verified.
 pub(crate) struct Evidence {
-    signature: Signature,
+    signer: Signer,
+    /// The length of what is signed, from the token's beginning.
+    signed: usize,
+    signature: Vec<u8>,
     payload: Payload,
 }
 
-/// A signature with the key that verifies it.
-struct Signature {
-    section: usize,
-    keys: Arc<KeySet>,
-    key: usize,
-    algorithm: JwsAlgorithm,
-    /// The length of what is signed, from the token's beginning.
-    signed: usize,
-    bytes: Vec<u8>,
+/// The key that must have signed a token.
+pub(super) struct Signer {
+    pub(super) section: usize,
+    pub(super) keys: Arc<KeySet>,
+    pub(super) key: usize,
+    pub(super) algorithm: JwsAlgorithm,
 }
 
 /// A token that was verified, and whose claims are as the policy wants them, but for the time and the scopes of a route.
 pub(super) struct Verified {
     section: usize,
-    identity: Arc<TokenIdentity>,
+    pub(super) identity: Arc<TokenIdentity>,
     pub(super) dates: Dates,
+    /// Of the token, or of the answer about it.
+    pub(super) length: usize,
     /// None of an opaque token.
     pub(super) keys: Option<Arc<KeySet>>,
 }
 
 impl Evidence {
+    fn new(signer: Signer, parts: Parts<'_>) -> Self {
+        Self {
+            signer,
+            signed: parts.signed.len(),
+            signature: parts.signature,
+            payload: parts.payload,
+        }
+    }
+
     pub(crate) const fn algorithm(&self) -> JwsAlgorithm {
-        self.signature.algorithm
+        self.signer.algorithm
     }
 
     pub(crate) fn key(&self) -> Option<&VerificationKey> {
-        self.signature.key()
+        self.signer.key()
     }
 
     #[cfg(feature = "wasm")]
     pub(crate) fn place_of_key(&self) -> (Arc<KeySet>, usize) {
-        (Arc::clone(&self.signature.keys), self.signature.key)
+        (Arc::clone(&self.signer.keys), self.signer.key)
     }
 
     pub(crate) fn signature(&self) -> &[u8] {
-        &self.signature.bytes
+        &self.signature
     }
 
     /// What of the token is signed.
     pub(crate) fn signed<'t>(&self, token: &'t [u8]) -> &'t [u8] {
-        self.signature.signed(token)
+        token.get(..self.signed).unwrap_or_default()
     }
 }
 
-impl Signature {
+impl Signer {
     fn key(&self) -> Option<&VerificationKey> {
         self.keys.keys().get(self.key)
     }
 
-    fn signed<'t>(&self, token: &'t [u8]) -> &'t [u8] {
-        token.get(..self.signed).unwrap_or_default()
+    /// True if a signature of the algorithm can have this length.
+    pub(super) fn takes(&self, signature: &[u8]) -> bool {
+        self.key()
+            .is_some_and(|key| key.takes_length(self.algorithm, signature.len()))
     }
 
-    fn is_right(&self, token: &[u8]) -> bool {
+    pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
         self.key()
-            .is_some_and(|key| key.verifies(self.algorithm, self.signed(token), &self.bytes))
+            .is_some_and(|key| key.verifies(self.algorithm, signed, signature))
     }
 }
 
@@ -118,14 +130,17 @@ pub(crate) fn token_of<'a>(context: &TokenContext<'a>) -> Option<&'a [u8]> {
 
 /// How far a request's token comes with what is in the store.
 pub(crate) fn judge<'a>(context: &TokenContext<'a>, store: &mut TokenStore) -> TokenStep<'a> {
-    match Trial::begin(context).and_then(|trial| trial.run(store)) {
+    match Trial::begin(context)
+        .map_err(Stop::from)
+        .and_then(|trial| trial.run(store))
+    {
         Ok(identity) => TokenStep::Proved(identity),
         Err(stop) => stop.0,
     }
 }
 
 /// Where the judgement of a token stops.
-struct Stop<'a>(TokenStep<'a>);
+pub(super) struct Stop<'a>(pub(super) TokenStep<'a>);
 
 impl<'a> From<Failure<'a>> for Stop<'a> {
     fn from(failure: Failure<'a>) -> Self {
@@ -134,19 +149,19 @@ impl<'a> From<Failure<'a>> for Stop<'a> {
 }
 
 /// One token before the sections of one route.
-struct Trial<'c, 'a> {
-    context: &'c TokenContext<'a>,
-    first: &'a TokenSection,
-    token: &'a [u8],
+pub(super) struct Trial<'c, 'a> {
+    pub(super) context: &'c TokenContext<'a>,
+    pub(super) first: &'a TokenSection,
+    pub(super) token: &'a [u8],
 }
 
 impl<'c, 'a> Trial<'c, 'a> {
-    fn begin(context: &'c TokenContext<'a>) -> Result<Self, Stop<'a>> {
+    pub(super) fn begin(context: &'c TokenContext<'a>) -> Result<Self, Failure<'a>> {
         // INVARIANT: the compiler gives every route that asks for tokens at least one section.
         let first = context.asked.first().and_then(|index| context.sections.get(*index));
         let Some(first) = first else {
             let detail = Detail::text("no section is asked for");
-            return Err(Failure::new(Reason::TokenMissing, detail).into());
+            return Err(Failure::new(Reason::TokenMissing, detail));
         };
         let token = credential::token(&context.request, &first.from).map_err(|reason| {
             let what = match reason {
@@ -180,7 +195,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         if let (Some(hash), Some(section)) = (hash, self.section(verified.section))
             && section.is_cached
         {
-            store.keep(verified.section, hash, &verified, self.token.len(), self.context.now);
+            store.keep(verified.section, hash, &verified, self.context.now);
         }
         let scopes = verified.identity.scopes();
         claims::judge_scopes(scopes, self.context.scopes, self.context.scope_text)?;
@@ -223,52 +238,97 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     fn verify(&self, store: &mut TokenStore) -> Result<Verified, Stop<'a>> {
-        let (payload, signature, claims);
-        if let Some(evidence) = store.memo.evidence.take() {
-            let Some(is_right) = self.is_right(&evidence.signature, store) else {
-                store.memo.evidence = Some(evidence);
-                return Err(Stop(TokenStep::NeedsVerification));
-            };
-            Evidence { signature, payload } = evidence;
-            let members = payload.object().ok_or_else(|| self.malformed())?;
-            claims = self.claims(&signature, is_right, &members)?;
-        } else {
-            let mut parts = Parts::read(self.token).map_err(|error| self.by_form(error))?;
-            let bytes = std::mem::take(&mut parts.signature);
-            let members = parts.payload.object().ok_or_else(|| self.malformed())?;
-            signature = self.read(&parts, bytes, &members, store)?;
-            let Some(is_right) = self.is_right(&signature, store) else {
+        let (signer, claims, payload) = match store.memo.evidence.take() {
+            Some(evidence) => {
+                let signed = evidence.signed(self.token);
+                let Some(is_right) = self.is_right(&evidence.signer, signed, &evidence.signature, store) else {
+                    store.memo.evidence = Some(evidence);
+                    return Err(Stop(TokenStep::NeedsVerification));
+                };
+                let members = self.members(&evidence.payload)?;
+                let claims = self.claims(&evidence.signer, is_right, &members)?;
                 drop(members);
-                let payload = parts.payload;
-                store.memo.evidence = Some(Evidence { signature, payload });
-                return Err(Stop(TokenStep::NeedsVerification));
-            };
-            claims = self.claims(&signature, is_right, &members)?;
-            drop(members);
-            payload = parts.payload;
-        }
-        let section = self.section(signature.section).unwrap_or(self.first);
-        let keys = Some(signature.keys);
-        Ok(Verified::new(signature.section, section, payload, claims, keys))
+                (evidence.signer, claims, evidence.payload)
+            }
+            None => {
+                let parts = self.parts()?;
+                let (members, header) = self.parsed(&parts)?;
+                let signer = self.signer(&parts, &members, &header, store)?;
+                let signed = parts.signed.as_bytes();
+                let is_right = self.is_right(&signer, signed, &parts.signature, store);
+                let claims = is_right.map(|is_right| self.claims(&signer, is_right, &members));
+                drop((members, header));
+                match claims {
+                    Some(claims) => (signer, claims?, parts.payload),
+                    None => {
+                        store.memo.evidence = Some(Evidence::new(signer, parts));
+                        return Err(Stop(TokenStep::NeedsVerification));
+                    }
+                }
+            }
+        };
+        let section = self.section(signer.section).unwrap_or(self.first);
+        let (length, keys) = (self.token.len(), Some(signer.keys));
+        Ok(Verified::new((signer.section, section), payload, claims, length, keys))
     }
 
-    /// Whether the signature is that of its key; none if that is to be found out outside.
-    fn is_right(&self, signature: &Signature, store: &TokenStore) -> Option<bool> {
-        let is_public = !signature.algorithm.is_symmetric();
+    /// Whether the signature is that of the key; none if that is to be found out outside.
+    fn is_right(&self, signer: &Signer, signed: &[u8], signature: &[u8], store: &TokenStore) -> Option<bool> {
+        let is_public = !signer.algorithm.is_symmetric();
         match store.memo.is_verified {
             None if is_public && store.verifies_outside() => None,
-            None => Some(signature.is_right(self.token)),
+            None => Some(signer.verifies(signed, signature)),
             found => found,
         }
     }
 
-    fn claims(&self, signature: &Signature, is_right: bool, payload: &Object<'_>) -> Result<Claims, Stop<'a>> {
-        let section = self.section(signature.section).unwrap_or(self.first);
+    fn claims(&self, signer: &Signer, is_right: bool, payload: &Object<'_>) -> Result<Claims, Stop<'a>> {
+        let section = self.section(signer.section).unwrap_or(self.first);
         if !is_right {
-            let what = "the token's signature is not that of its key";
-            return Err(fail(Reason::TokenSignatureMismatch, what, &section.rules.source).into());
+            return Err(mismatch(section).into());
         }
-        Ok(claims::judge(payload, section, self.context.now)?)
+        Ok(claims::judge(&Members::of(payload), section, self.context.now)?)
+    }
+
+    /// Everything of a signed token but its signature and its claims: which key must have signed it.
+    fn signer(
+        &self,
+        parts: &Parts<'a>,
+        payload: &Object<'_>,
+        header: &Header<'_>,
+        store: &mut TokenStore,
+    ) -> Result<Signer, Stop<'a>> {
+        let (index, section) = self.section_for(payload)?;
+        judge_type(header, section)?;
+        let algorithm = judge_algorithm(header, section)?;
+        let keys = self.held(index, section, store)?;
+        let key = self.key(header, algorithm, &keys, (index, section), store)?;
+        let signer = Signer {
+            section: index,
+            keys,
+            key,
+            algorithm,
+        };
+        if signer.takes(&parts.signature) {
+            Ok(signer)
+        } else {
+            Err(mismatch(section).into())
+        }
+    }
+
+    /// The parts of a signed token.
+    pub(super) fn parts(&self) -> Result<Parts<'a>, Failure<'a>> {
+        Parts::read(self.token).map_err(|error| self.by_form(error))
+    }
+
+    /// The form of a signed token: its payload, and its header.
+    pub(super) fn parsed<'x>(&self, parts: &'x Parts<'a>) -> Result<(Object<'x>, Header<'x>), Failure<'a>> {
+        let payload = self.members(&parts.payload)?;
+        Ok((payload, parts.header().map_err(|error| self.by_form(error))?))
+    }
+
+    fn members<'x>(&self, payload: &'x Payload) -> Result<Object<'x>, Failure<'a>> {
+        payload.object().ok_or_else(|| self.malformed())
     }
 
     fn by_form(&self, error: JwsError) -> Failure<'a> {
@@ -282,74 +342,49 @@ impl<'c, 'a> Trial<'c, 'a> {
         }
     }
 
-    /// Everything of a signed token but its signature and its claims.
-    fn read(
+    /// The keys of a section.
+    pub(super) fn held(
         &self,
-        parts: &Parts<'a>,
-        bytes: Vec<u8>,
-        payload: &Object<'_>,
+        index: usize,
+        section: &'a TokenSection,
         store: &mut TokenStore,
-    ) -> Result<Signature, Stop<'a>> {
-        let header = parts.header().map_err(|error| self.by_form(error))?;
-        let (index, section) = match self.context.asked {
-            [only] => (*only, self.first),
-            _ => self.chosen(payload)?,
-        };
-        let rules = &section.rules;
-        let mut types = section.types.iter();
-        let is_listed = match header.kind() {
-            None => types.any(String::is_empty),
-            Some(kind) => types.any(|listed| !listed.is_empty() && is_type(kind, listed)),
-        };
-        if !is_listed {
-            let what = "the token's `typ` is not listed";
-            return Err(fail(Reason::TokenTypeNotAllowed, what, &rules.types).into());
-        }
-        let not_allowed = || {
-            let what = "the token's algorithm is not allowed, or not with its key";
-            Stop::from(fail(Reason::TokenAlgorithmNotAllowed, what, &rules.algorithms))
-        };
-        let unknown = || {
-            Stop::from(fail(
-                Reason::TokenKeyUnknown,
-                "no key is known for the token",
-                &rules.source,
-            ))
-        };
-        let algorithm = header.algorithm(&section.algorithms).map_err(|_| not_allowed())?;
-        let keys = match self.keys(index, store) {
-            Held::Keys(keys) => keys,
-            Held::Absent => return Err(unknown()),
-            Held::Wanted => return Err(Stop(TokenStep::NeedsKeys(index))),
+    ) -> Result<Arc<KeySet>, Stop<'a>> {
+        match self.keys(index, store) {
+            Held::Keys(keys) => Ok(keys),
+            Held::Absent => Err(unknown(section).into()),
+            Held::Wanted => Err(Stop(TokenStep::NeedsKeys(index))),
             Held::Unavailable(seconds) => {
                 let what = "the keys cannot be fetched";
-                let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
-                return Err(failure.retry_after(seconds).into());
+                let failure = fail(Reason::TokenKeysUnavailable, what, &section.rules.source);
+                Err(failure.retry_after(seconds).into())
             }
-        };
-        let key = header.key(&keys, algorithm).map_err(|error| match error {
-            JwsError::AlgorithmNotAllowed => not_allowed(),
+        }
+    }
+
+    /// The place of the one key for the token.
+    pub(super) fn key(
+        &self,
+        header: &Header<'_>,
+        algorithm: JwsAlgorithm,
+        keys: &KeySet,
+        (index, section): (usize, &'a TokenSection),
+        store: &TokenStore,
+    ) -> Result<usize, Stop<'a>> {
+        header.key(keys, algorithm).map_err(|error| match error {
+            JwsError::AlgorithmNotAllowed => not_allowed(section).into(),
             _ if matches!(section.source, TokenSource::Url(_)) && store.may_fetch(index, self.context.now) => {
                 Stop(TokenStep::NeedsKeys(index))
             }
-            _ => unknown(),
-        })?;
-        let takes = keys
-            .keys()
-            .get(key)
-            .is_some_and(|key| key.takes_length(algorithm, bytes.len()));
-        if !takes {
-            let what = "the token's signature is not that of its key";
-            return Err(fail(Reason::TokenSignatureMismatch, what, &rules.source).into());
-        }
-        Ok(Signature {
-            section: index,
-            keys,
-            key,
-            algorithm,
-            signed: parts.signed_length(),
-            bytes,
+            _ => unknown(section).into(),
         })
+    }
+
+    /// The section that a signed token is held against.
+    pub(super) fn section_for(&self, payload: &Object<'_>) -> Result<(usize, &'a TokenSection), Failure<'a>> {
+        match self.context.asked {
+            [only] => Ok((*only, self.first)),
+            _ => self.chosen(payload),
+        }
     }
 
     /// The section of the token's own issuer: never tried, chosen.
@@ -369,36 +404,37 @@ impl<'c, 'a> Trial<'c, 'a> {
     /// What a server says of an opaque token (RFC 7662 §2.2).
     fn introspect(&self, index: usize, store: &TokenStore) -> Result<Verified, Stop<'a>> {
         let section = self.first;
-        let rules = &section.rules;
-        if !is_opaque_token(self.token) {
-            return Err(self.malformed().into());
+        self.judge_opaque()?;
+        let (answer, length) = self.answer(index, store)?;
+        let claims = self.members(answer)?;
+        judge_active(&claims, section)?;
+        judge_token_type(&claims, section)?;
+        let found = claims::judge(&Members::of(&claims), section, self.context.now)?;
+        Ok(Verified::new((index, section), answer.clone(), found, length, None))
+    }
+
+    /// The form of an opaque token.
+    pub(super) fn judge_opaque(&self) -> Result<(), Failure<'a>> {
+        if is_opaque_token(self.token) {
+            Ok(())
+        } else {
+            Err(self.malformed())
         }
+    }
+
+    /// What the server said of it, and the length of that.
+    pub(super) fn answer<'s>(&self, index: usize, store: &'s TokenStore) -> Result<(&'s Payload, usize), Stop<'a>> {
         let Some(answer) = &store.memo.introspected else {
             return Err(Stop(TokenStep::NeedsIntrospection(index)));
         };
-        let Some(payload) = answer else {
-            let what = "the server that knows tokens cannot be asked";
-            let failure = fail(Reason::TokenKeysUnavailable, what, &rules.source);
-            return Err(failure.retry_after(RETRY_INTROSPECTION).into());
-        };
-        let claims = &payload.object().ok_or_else(|| self.malformed())?;
-        if claims.get("active").and_then(Node::as_bool) != Some(true) {
-            return Err(fail(Reason::TokenInactive, "the token is not active", &rules.source).into());
-        }
-        match claims.get("token_type").map(Node::as_str) {
-            None => {}
-            Some(Some(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
-            Some(Some(_)) => {
-                let what = "the token is not a bearer token";
-                return Err(fail(Reason::TokenTypeNotAllowed, what, &rules.source).into());
-            }
-            Some(None) => {
-                let what = "`token_type` is no string";
-                return Err(fail(Reason::ClaimMalformed, what, &rules.section).into());
+        match &answer.claims {
+            Some(claims) => Ok((claims, answer.length)),
+            None => {
+                let what = "the server that knows tokens cannot be asked";
+                let failure = fail(Reason::TokenKeysUnavailable, what, &self.first.rules.source);
+                Err(failure.retry_after(RETRY_INTROSPECTION).into())
             }
         }
-        let found = claims::judge(claims, section, self.context.now)?;
-        Ok(Verified::new(index, section, payload.clone(), found, None))
     }
 
     fn malformed(&self) -> Failure<'a> {
@@ -411,7 +447,13 @@ impl<'c, 'a> Trial<'c, 'a> {
 }
 
 impl Verified {
-    fn new(index: usize, section: &TokenSection, payload: Payload, claims: Claims, keys: Option<Arc<KeySet>>) -> Self {
+    fn new(
+        (index, section): (usize, &TokenSection),
+        payload: Payload,
+        claims: Claims,
+        length: usize,
+        keys: Option<Arc<KeySet>>,
+    ) -> Self {
         let Claims { subject, scopes, dates } = claims;
         Self {
             section: index,
@@ -423,9 +465,69 @@ impl Verified {
                 claims: payload,
             }),
             dates,
+            length,
             keys,
         }
     }
+}
+
+/// That `typ` is listed.
+pub(super) fn judge_type<'a>(header: &Header<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let mut types = section.types.iter();
+    let is_listed = match header.kind() {
+        None => types.any(String::is_empty),
+        Some(kind) => types.any(|listed| !listed.is_empty() && is_type(kind, listed)),
+    };
+    if is_listed {
+        return Ok(());
+    }
+    let what = "the token's `typ` is not listed";
+    Err(fail(Reason::TokenTypeNotAllowed, what, &section.rules.types))
+}
+
+/// That `alg` is listed.
+pub(super) fn judge_algorithm<'a>(header: &Header<'_>, section: &'a TokenSection) -> Result<JwsAlgorithm, Failure<'a>> {
+    header.algorithm(&section.algorithms).map_err(|_| not_allowed(section))
+}
+
+/// That a server knows the token as one that counts.
+pub(super) fn judge_active<'a>(claims: &Object<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    if claims.get("active").and_then(Object::as_bool) == Some(true) {
+        return Ok(());
+    }
+    let what = "the token is not active";
+    Err(fail(Reason::TokenInactive, what, &section.rules.source))
+}
+
+/// That a server knows it as a bearer token, if it says of what type it is.
+pub(super) fn judge_token_type<'a>(claims: &Object<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    match claims.get("token_type").map(Object::as_str) {
+        None => Ok(()),
+        Some(Some(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
+        Some(Some(_)) => {
+            let what = "the token is not a bearer token";
+            Err(fail(Reason::TokenTypeNotAllowed, what, &section.rules.source))
+        }
+        Some(None) => {
+            let what = "`token_type` is no string";
+            Err(fail(Reason::ClaimMalformed, what, &section.rules.section))
+        }
+    }
+}
+
+fn not_allowed(section: &TokenSection) -> Failure<'_> {
+    let what = "the token's algorithm is not allowed, or not with its key";
+    fail(Reason::TokenAlgorithmNotAllowed, what, &section.rules.algorithms)
+}
+
+fn unknown(section: &TokenSection) -> Failure<'_> {
+    let what = "no key is known for the token";
+    fail(Reason::TokenKeyUnknown, what, &section.rules.source)
+}
+
+pub(super) fn mismatch(section: &TokenSection) -> Failure<'_> {
+    let what = "the token's signature is not that of its key";
+    fail(Reason::TokenSignatureMismatch, what, &section.rules.source)
 }
 
 fn fail<'a>(reason: Reason, what: &'static str, rule: &'a str) -> Failure<'a> {

@@ -64,7 +64,7 @@ impl std::error::Error for JwsError {}
 pub(super) struct Parts<'a> {
     header: Vec<u8>,
     pub(super) payload: Payload,
-    signed: &'a str,
+    pub(super) signed: &'a str,
     pub(super) signature: Vec<u8>,
 }
 
@@ -100,8 +100,7 @@ impl fmt::Debug for Payload {
 
 /// A header whose members are in order.
 pub(super) struct Header<'x> {
-    /// None: one that is not verified.
-    algorithm: Option<JwsAlgorithm>,
+    algorithm: Cow<'x, str>,
     key_id: Option<Cow<'x, str>>,
     kind: Option<Cow<'x, str>>,
 }
@@ -126,12 +125,6 @@ impl<'a> Parts<'a> {
             signed,
             signature: part(signature)?,
         })
-    }
-
-    /// The length of what is signed, from the token's beginning.
-    #[cfg(feature = "tokens")]
-    pub(super) const fn signed_length(&self) -> usize {
-        self.signed.len()
     }
 
     /// Reads the header.
@@ -160,7 +153,7 @@ impl<'a> Parts<'a> {
             return Err(JwsError::HeaderNotUnderstood);
         }
         Ok(Header {
-            algorithm: JwsAlgorithm::parse(&algorithm),
+            algorithm,
             key_id,
             kind,
         })
@@ -168,6 +161,17 @@ impl<'a> Parts<'a> {
 }
 
 impl Header<'_> {
+    /// The `alg`, as the token names it.
+    #[cfg(feature = "tokens")]
+    pub(super) fn algorithm_name(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The `kid`, unverified.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
     /// The `typ`, unverified.
     pub(super) fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
@@ -175,16 +179,14 @@ impl Header<'_> {
 
     /// The algorithm, if it is one of the allowed ones.
     pub(super) fn algorithm(&self, allowed: &[JwsAlgorithm]) -> Result<JwsAlgorithm, JwsError> {
-        self.algorithm
+        JwsAlgorithm::parse(&self.algorithm)
             .filter(|algorithm| allowed.contains(algorithm))
             .ok_or(JwsError::AlgorithmNotAllowed)
     }
 
     /// The place in the set of the one key for the token, which fits the algorithm.
     pub(super) fn key(&self, keys: &KeySet, algorithm: JwsAlgorithm) -> Result<usize, JwsError> {
-        let index = keys
-            .select(self.key_id.as_deref(), algorithm)
-            .ok_or(JwsError::KeyUnknown)?;
+        let index = keys.select(self.key_id(), algorithm).ok_or(JwsError::KeyUnknown)?;
         match keys.keys().get(index) {
             Some(key) if key.fits(algorithm) => Ok(index),
             Some(_) => Err(JwsError::AlgorithmNotAllowed),
@@ -195,7 +197,7 @@ impl Header<'_> {
     fn into_owned(self) -> Header<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Header {
-            algorithm: self.algorithm,
+            algorithm: owned(self.algorithm),
             key_id: self.key_id.map(owned),
             kind: self.kind.map(owned),
         }
@@ -220,7 +222,7 @@ impl<'a> Jws<'a> {
     /// The `kid`, unverified.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.header.key_id.as_deref()
+        self.header.key_id()
     }
 
     /// The `typ`, unverified.

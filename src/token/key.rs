@@ -165,6 +165,15 @@ impl VerificationKey {
         }
     }
 
+    /// The length of an RSA key, in bits.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn modulus_bits(&self) -> Option<usize> {
+        match &self.material {
+            Material::Rsa { n, .. } => Some(bits(n)),
+            _ => None,
+        }
+    }
+
     /// The thumbprint (RFC 7638 with SHA-256, RFC 8037 §2), in base64url; none of a secret, of which it would tell something.
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {

@@ -86,11 +86,12 @@ impl KeySet {
     #[cfg(feature = "tokens")]
     pub(crate) fn unpinned(text: &str) -> Result<(Self, Vec<String>), KeySetErrors> {
         let root = Self::parse(text)?;
-        let nodes = Self::nodes(&root)?.iter();
-        let set = Self::read(nodes.filter(|node| !key::is_for_others(node)))?;
-        if set.is_symmetric() {
+        let nodes = Self::nodes(&root)?;
+        let is_secret = |node: &Node| node.get("kty").and_then(Node::as_str) == Some("oct");
+        if nodes.iter().any(is_secret) {
             return Err(refused(KeySetError::Secret));
         }
+        let set = Self::read(nodes.iter().filter(|node| !key::is_for_others(node)))?;
         let thumbprints = set.keys.iter().filter_map(VerificationKey::thumbprint).collect();
         Ok((set, thumbprints))
     }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
-use super::answer::{self, AnswerError, TokenAnswer};
+use super::answer::{self, AnswerError, Introspected, TokenAnswer};
 use super::judge::{Evidence, Verified};
-use super::jws::Payload;
 use super::key_set::KeySet;
 use super::section::TokenSection;
 use crate::request::Timestamp;
@@ -27,8 +26,8 @@ const COOL_DOWN: u64 = 30;
 const KEPT_JWS: u64 = 300;
 /// How long the answer about an opaque token counts, in seconds.
 const KEPT_INTROSPECTION: u64 = 30;
-/// How much all kept tokens may weigh, in bytes: each four times its length, as its claims and scopes take up that at most, but for the
-/// shortest scopes, and [`ENTRY_WEIGHT`].
+/// How much all kept tokens may weigh, in bytes: each four times the length of the token or the answer, as its claims and scopes take up
+/// about that, and [`ENTRY_WEIGHT`].
 const CAPACITY: usize = 8 << 20;
 const ENTRY_WEIGHT: usize = 512;
 
@@ -44,7 +43,7 @@ pub struct TokenStore {
     cache: Cache,
     pub(super) memo: Memo,
     /// What a server said of the token that is judged next.
-    next: Option<Option<Payload>>,
+    next: Option<Introspected>,
     is_caching: bool,
     verifies_outside: bool,
 }
@@ -57,8 +56,8 @@ pub(super) struct Memo {
     /// What came of that.
     pub(super) is_verified: Option<bool>,
     pub(super) proved: Option<Arc<Verified>>,
-    /// What a server said of an opaque token; none inside: nothing that can be used.
-    pub(super) introspected: Option<Option<Payload>>,
+    /// What a server said of an opaque token.
+    pub(super) introspected: Option<Introspected>,
 }
 
 /// The keys of one section that were fetched.
@@ -111,6 +110,11 @@ impl TokenStore {
         }
     }
 
+    #[cfg(feature = "wasm")]
+    pub(crate) fn verify_outside(&mut self) {
+        self.verifies_outside = true;
+    }
+
     pub(super) const fn verifies_outside(&self) -> bool {
         self.verifies_outside
     }
@@ -148,22 +152,14 @@ impl TokenStore {
     }
 
     /// What a server said of the token that is judged.
-    pub(crate) fn introspected(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
-        let read = answer::introspection(answer);
-        let (claims, result) = match read {
-            Ok(claims) => (Some(claims), Ok(())),
-            Err(error) => (None, Err(error)),
-        };
-        self.memo.introspected = Some(claims);
-        result
+    pub(crate) fn introspected(&mut self, answer: Introspected) {
+        self.memo.introspected = Some(answer);
     }
 
     /// The same of the token that is judged next.
     #[cfg(feature = "wasm")]
-    pub(crate) fn introspected_next(&mut self, answer: Option<TokenAnswer<'_>>) -> Result<(), AnswerError> {
-        let result = self.introspected(answer);
-        self.next = self.memo.introspected.take();
-        result
+    pub(crate) fn introspected_next(&mut self, answer: Introspected) {
+        self.next = Some(answer);
     }
 
     /// The keys of a section that are held, or whether to fetch them.
@@ -252,26 +248,22 @@ impl TokenStore {
     }
 
     /// Keeps what was found of a token.
-    pub(super) fn keep(
-        &mut self,
-        section: usize,
-        hash: TokenHash,
-        verified: &Arc<Verified>,
-        length: usize,
-        now: Timestamp,
-    ) {
+    pub(super) fn keep(&mut self, section: usize, hash: TokenHash, verified: &Arc<Verified>, now: Timestamp) {
         let lifetime = if verified.keys.is_some() {
             KEPT_JWS
         } else {
             KEPT_INTROSPECTION
         };
-        let until = now.0.saturating_add(lifetime).min(verified.dates.expires());
+        let until = now
+            .0
+            .saturating_add(lifetime)
+            .min(verified.dates.expires.seconds().unwrap_or(0));
         let share = CAPACITY.checked_div(self.fetched.len()).unwrap_or(0);
         let kept = Kept {
             verified: Arc::clone(verified),
             from: now.0,
             until,
-            weight: length.saturating_mul(4).saturating_add(ENTRY_WEIGHT),
+            weight: verified.length.saturating_mul(4).saturating_add(ENTRY_WEIGHT),
         };
         self.cache.insert((section, hash), kept, share, now.0);
     }

@@ -95,7 +95,7 @@ impl WasmGuard {
             guard,
             replay: RefCell::new(MemoryReplay::new(Timestamp(epoch))),
             #[cfg(feature = "tokens")]
-            tokens: RefCell::new(TokenStore::new().verifying_outside()),
+            tokens: RefCell::new(TokenStore::new()),
             #[cfg(feature = "tokens")]
             verification: super::tokens::Verification::default(),
             buffer: Vec::new(),

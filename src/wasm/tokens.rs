@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use super::guard::{WasmGuard, unreadable};
 use crate::guard::{Inspection, NeedsVerification};
 use crate::request::Timestamp;
-use crate::token::{JwsAlgorithm, KeySet, TokenAnswer, VerificationKey};
+use crate::token::{Introspected, JwsAlgorithm, KeySet, TokenAnswer, VerificationKey};
 use crate::wasm_value::object;
 
 /// How many keys the host is told of before they are counted anew.
@@ -114,6 +114,12 @@ impl WasmGuard {
         JwsAlgorithm::ALL.iter().map(ToString::to_string).collect()
     }
 
+    /// From now on signatures of public keys are left to the host.
+    #[wasm_bindgen(js_name = verifyOutside)]
+    pub fn verify_outside(&mut self) {
+        self.tokens.get_mut().verify_outside();
+    }
+
     /// Where six words lie after a judgement that needs a verification: the number of the key, that of the algorithm, and pointer and length of what is
     /// signed and of the signature.
     #[must_use]
@@ -198,7 +204,8 @@ impl WasmGuard {
     /// Takes what a server said of the token of the request that is judged next; why it cannot be used, if it cannot.
     pub fn introspected(&mut self, status: Option<u16>, content_type: Option<String>, body: &[u8]) -> Option<String> {
         let answer = answer(status, content_type.as_deref(), body);
-        let taken = self.tokens.get_mut().introspected_next(answer);
-        taken.err().map(|error| error.to_string())
+        let (answer, result) = Introspected::read(answer);
+        self.tokens.get_mut().introspected_next(answer);
+        result.err().map(|error| error.to_string())
     }
 }

@@ -21,6 +21,8 @@ const LIMIT_BYTES: usize = 200_000;
 struct Module {
     package: &'static str,
     features: &'static str,
+    /// The profile of cargo.
+    profile: &'static str,
     /// The folder in `bindings/node`.
     folder: &'static str,
     limit_bytes: Option<usize>,
@@ -32,18 +34,21 @@ const MODULES: [Module; 3] = [
     Module {
         package: "hostbound",
         features: "wasm",
+        profile: "wasm",
         folder: "wasm",
         limit_bytes: Some(LIMIT_BYTES),
     },
     Module {
         package: "hostbound",
         features: "wasm-toml",
+        profile: "wasm",
         folder: "wasm-toml",
         limit_bytes: None,
     },
     Module {
         package: "hostbound",
         features: "wasm,egress,tokens",
+        profile: "wasm-node",
         folder: "wasm-node",
         limit_bytes: None,
     },
@@ -53,6 +58,7 @@ const MODULES: [Module; 3] = [
 const BENCH: Module = Module {
     package: "hostbound-bench-wasm",
     features: "",
+    profile: "wasm",
     folder: "wasm-bench",
     limit_bytes: None,
 };
@@ -103,9 +109,9 @@ impl Module {
     fn make(&self) -> Result<()> {
         let module = cargo::build(
             &format!(
-                "rustc --package {} --lib --crate-type cdylib --profile wasm \
+                "rustc --package {} --lib --crate-type cdylib --profile {} \
                  --target {WASM_TARGET} --no-default-features --features={}",
-                self.package, self.features
+                self.package, self.profile, self.features
             ),
             &["--", &format!("-Cllvm-args={LLVM_ARGS}")],
             cargo::is_wasm,

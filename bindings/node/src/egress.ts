@@ -37,8 +37,10 @@ export type { Log } from './node/lines.js'
 
 /** How outbound requests are guarded. */
 export interface EgressOptions {
-  /** The path of the policy's file, in TOML or JSON; or an object of the shape of a policy's JSON. */
+  /** The path of the policy's file, in TOML or JSON; or a `Policy`; or an object of the shape of a policy's JSON. */
   readonly policy: string | URL | object
+  /** The folder that paths in the policy are relative to, of a policy that has no file. Default: the working directory. */
+  readonly folder?: string | undefined
   /**
    * How names become addresses: a `Resolver` of `node:dns` (one A and one AAAA query), or a function. Default: the system's
    * look-up. It is asked once for each connection.
@@ -59,12 +61,12 @@ export interface EgressOptions {
  * `HOSTBOUND_OPTION` for options that cannot be.
  */
 export async function hostboundEgress(options: EgressOptions): Promise<Egress> {
-  const { policy, resolver, timeout = 10_000, onDeny, log = console.error } = options
+  const { policy, folder, resolver, timeout = 10_000, onDeny, log = console.error } = options
   if (!Number.isFinite(timeout) || timeout <= 0) {
     throw new HostboundError('HOSTBOUND_OPTION', '`timeout` is a positive number of milliseconds')
   }
   const lookUp = lookUpOf(resolver)
-  const guard = new EgressGuard(await EgressEngine.load(policy), log === false ? undefined : log, onDeny)
+  const guard = new EgressGuard(await EgressEngine.load(policy, folder), log === false ? undefined : log, onDeny)
   guard.started(proxiesOfEnvironment())
   return new Egress(guard, new Connector(guard, lookUp, timeout))
 }

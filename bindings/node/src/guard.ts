@@ -2,13 +2,20 @@ import type { WasmGuard, WasmPolicy, WasmSecrets } from '../wasm-node/hostbound.
 import { fromEngine, HostboundError } from './errors.js'
 import { GuardMemory, putBody } from './memory.js'
 import { pack } from './pack.js'
+import type { Verifier } from './engine.js'
 import { compiledOf, engineOf, type Policy } from './policy.js'
-import type { HttpRequest } from './request.js'
+import type { HttpRequest, KeysKept, TokenAnswer, TokenQuestion } from './request.js'
 import { type Secrets, secretsFor } from './secrets.js'
 import type { Verdict } from './verdict.js'
 
 /** What the engine returns for a buffer that is no packed request. */
 const UNREADABLE = 0xffff_ffff
+
+/** Bits of what it returns for a judgement that is not over. */
+const NEEDS_NONCE = 1 << 20
+const NEEDS_VERIFICATION = 1 << 23
+
+const NOTHING = new Uint8Array()
 
 /** What a guard needs beside its policy. */
 export interface GuardOptions {
@@ -19,6 +26,11 @@ export interface GuardOptions {
    * next whole second. To be set only where `now` is not the clock's.
    */
   readonly epoch?: number | undefined
+  /**
+   * What verifies signatures of tokens: the runtime's own cryptography where it is synchronous, as in Node, or the engine, several times
+   * slower. They agree. Default: `runtime`.
+   */
+  readonly verifier?: 'runtime' | 'engine' | undefined
 }
 
 /** What a replay store has to claim for a request that passed everything else. */
@@ -75,6 +87,9 @@ export interface SignedRequest {
 export class Guard {
   readonly #engine: WasmGuard
   readonly #memory: GuardMemory
+  readonly #wasm: WebAssembly.Memory
+  readonly #verifier: Verifier | undefined
+  readonly #algorithms: readonly string[] = []
   #policy: Policy
   /** The id of the request in memory; undefined if there is none. */
   #id: string | null | undefined
@@ -84,12 +99,19 @@ export class Guard {
    * @throws {@link PolicyError} for secrets that are missing or cannot be keys.
    */
   constructor(policy: Policy, options: GuardOptions = {}) {
-    const { secrets = {}, epoch } = options
+    const { secrets = {}, epoch, verifier = 'runtime' } = options
+    if (verifier !== 'runtime' && verifier !== 'engine') throw new HostboundError('HOSTBOUND_OPTION', '`verifier` is `runtime` or `engine`')
     this.#policy = policy
     const since = epoch === undefined ? nextSecond() : seconds(epoch)
-    const { WasmGuard, memory } = engineOf(policy)
+    const { WasmGuard, memory, verifier: verifierOf } = engineOf(policy)
     this.#engine = usingSecrets(policy, secrets, (compiled, found) => new WasmGuard(compiled, found, since))
     this.#memory = new GuardMemory(this.#engine, memory)
+    this.#wasm = memory
+    if (verifier === 'runtime' && verifierOf !== undefined) {
+      this.#verifier = verifierOf()
+      this.#algorithms = WasmGuard.algorithms()
+      this.#engine.verifyOutside()
+    }
   }
 
   /** The policy. */
@@ -119,12 +141,12 @@ export class Guard {
    *
    * Bits 0–7: the number of the reason, denied or reported ({@link reasonOf}); bits 8–17: the status to answer with
    * ({@link statusOf}), 0 on allow; bit 18: denied ({@link isDenied}); bit 19: not finished, the body is needed
-   * ({@link needsBody}). Higher bits are 0.
+   * ({@link needsBody}); bits 21 and 22: not finished, another server has to be asked ({@link needsAnswer}). Higher bits are 0.
    *
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request: the caller has a defect.
    */
   inspect(request: HttpRequest): number {
-    return this.#run(request, (length) => this.#engine.inspect(length))
+    return this.#run(request, (length) => this.#engine.inspect(length), false)
   }
 
   /**
@@ -133,7 +155,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   judge(request: HttpRequest): number {
-    return this.#run(request, (length) => this.#engine.judgeWhole(length, this.#body(request, length)))
+    return this.#run(request, (length, body) => this.#engine.judgeWhole(length, body))
   }
 
   /**
@@ -143,15 +165,8 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   claim(request: HttpRequest): ReplayClaim | undefined {
-    this.#id = undefined
-    const length = pack(request, this.#memory)
-    try {
-      const claim = this.#engine.claim(length, this.#body(request, length)) as ReplayClaim | undefined
-      this.#id = request.id ?? null
-      return claim
-    } catch (error) {
-      throw fromEngine(error)
-    }
+    const code = this.#run(request, (length, body) => this.#engine.judgeToClaim(length, body))
+    return (code & NEEDS_NONCE) === 0 ? undefined : this.#ask(() => this.#engine.claim() as ReplayClaim | undefined)
   }
 
   /**
@@ -160,7 +175,7 @@ export class Guard {
    * @throws {@link HostboundError} `HOSTBOUND_REQUEST` if it is no request.
    */
   answer(request: HttpRequest, { outcome, epoch }: ReplayOutcome): number {
-    return this.#run(request, (length) => this.#engine.answer(length, this.#body(request, length), outcome, seconds(epoch)))
+    return this.#run(request, (length, body) => this.#engine.answer(length, body, outcome, seconds(epoch)))
   }
 
   /**
@@ -177,6 +192,30 @@ export class Guard {
     } catch (error) {
       throw fromEngine(error)
     }
+  }
+
+  /**
+   * What has to be asked of another server before the request can be judged that was inspected or judged last; undefined if nothing is.
+   * Keys go to {@link Guard.keepKeys}, what is said of a token into the request as `introspection`; then it is judged again.
+   */
+  question(): TokenQuestion | undefined {
+    if (this.#policy.tokens.length === 0) return undefined
+    return this.#ask(() => this.#engine.question() as TokenQuestion | undefined)
+  }
+
+  /**
+   * Keeps the keys that were fetched for a `tokens` section, or that there was no answer. For 30 seconds from `now` on none are asked for.
+   *
+   * @param now - When the answer came, in Unix seconds. Default: the clock's time.
+   */
+  keepKeys(section: string, answer: TokenAnswer | undefined, now: number = Math.floor(Date.now() / 1000)): KeysKept {
+    const { status, contentType, body = NOTHING } = answer ?? {}
+    return this.#engine.keepKeys(section, seconds(now), status, contentType, body) as KeysKept
+  }
+
+  /** Says that the keys of a section are being fetched: until then requests do with those that are held. */
+  refreshing(section: string, now: number): void {
+    this.#engine.refreshing(section, seconds(now))
   }
 
   /** The most bytes of body that the request may have that was inspected last; undefined if its body is not asked for. */
@@ -227,13 +266,47 @@ export class Guard {
     return [name, value]
   }
 
-  #run(request: HttpRequest, judge: (length: number) => number): number {
+  #run(request: HttpRequest, judge: (length: number, body: number) => number, hasBody = true): number {
     this.#id = undefined
-    const code = judge(pack(request, this.#memory))
+    const length = pack(request, this.#memory)
+    const body = hasBody ? this.#body(request, length) : 0
+    const { introspection } = request
+    // Last of all: it is taken for the request that is judged next, whichever that is.
+    if (introspection !== undefined) this.#introspected(introspection)
+    const code = judge(length, body)
     this.#id = request.id ?? null
-    // The engine says why.
-    if (code === UNREADABLE) this.verdict()
-    return code
+    if (code === UNREADABLE) {
+      // The engine says why.
+      this.verdict()
+      return code
+    }
+    return (code & NEEDS_VERIFICATION) === 0 ? code : this.#engine.verified(this.#verify())
+  }
+
+  #introspected(answer: TokenAnswer | null): void {
+    // Where there are no tokens nobody asks for it.
+    if (this.#policy.tokens.length === 0) return
+    if (answer === null) this.#engine.introspected(undefined, undefined, NOTHING)
+    else this.#engine.introspected(answer.status, answer.contentType, answer.body)
+  }
+
+  /** Whether the signature that the engine asks about is right. */
+  #verify(): boolean {
+    const verifier = this.#verifier
+    if (verifier === undefined) return false
+    const at = this.#engine.verification()
+    const key = new Uint32Array(this.#wasm.buffer, at, 1)[0] ?? 0
+    if (!verifier.has(key)) verifier.hold(key, this.#engine.verificationKey() as JsonWebKey)
+    // Only now: to give the key the engine's memory may have grown, and what was seen of it before is lost.
+    const { buffer } = this.#wasm
+    const words = new Uint32Array(buffer, at, 6)
+    const [, algorithm = 0, signed = 0, signedLength = 0, signature = 0, signatureLength = 0] = words
+    return verifier.verify(
+      key,
+      this.#algorithms[algorithm] ?? '',
+      new Uint8Array(buffer, signed, signedLength),
+      new Uint8Array(buffer, signature, signatureLength),
+    )
   }
 
   #body({ body }: HttpRequest, head: number): number {

@@ -64,6 +64,8 @@ export class Policy {
   readonly signatures: readonly string[]
   /** The names of its `tokens` sections. Only Node's engine takes a policy that has any. */
   readonly tokens: readonly string[]
+  /** True if judging a request can need another server: keys that are fetched, or introspection. */
+  readonly needsFetching: boolean
   /** True if it asks for a replay store that all processes share: then a store in memory will not do. */
   readonly needsSharedReplay: boolean
   /** The largest `max_body` of its signatures, in bytes; 0 if it has none. */
@@ -83,6 +85,7 @@ export class Policy {
     this.secrets = Object.freeze(secrets.map(([kind, name]) => Object.freeze({ kind, name })))
     this.signatures = Object.freeze(compiled.signatures)
     this.tokens = Object.freeze(compiled.tokens)
+    this.needsFetching = compiled.needsFetching ?? false
     this.needsSharedReplay = compiled.needsSharedReplay
     this.maxBody = compiled.maxBody
     this.addedHosts = Object.freeze(compiled.addedHosts)

@@ -37,6 +37,7 @@ export const REASON_CODES = Object.freeze({
   token_key_unknown: 85,
   token_signature_mismatch: 86,
   token_binding_missing: 87,
+  token_keys_unavailable: 88,
   claim_missing: 100,
   claim_malformed: 101,
   claim_mismatch: 102,
@@ -46,6 +47,7 @@ export const REASON_CODES = Object.freeze({
   token_not_yet_valid: 106,
   token_lifetime_too_long: 107,
   token_too_old: 108,
+  token_inactive: 110,
   scope_insufficient: 109,
 })
 
@@ -81,6 +83,15 @@ export function isDenied(code: number): boolean {
  */
 export function needsBody(code: number): boolean {
   return (code & (1 << 19)) !== 0
+}
+
+/**
+ * True if another server has to be asked before the request can be judged: {@link Guard.question} says what.
+ *
+ * @param code - What {@link Guard.inspect} or {@link Guard.judge} returned.
+ */
+export function needsAnswer(code: number): boolean {
+  return (code & (3 << 21)) !== 0
 }
 
 /**

@@ -34,4 +34,40 @@ export interface HttpRequest {
   readonly peer?: string | null | undefined
   /** The body, which {@link Guard.judge} reads; a string is encoded as UTF-8. */
   readonly body?: string | Uint8Array | undefined
+  /** What a server answered about the request's opaque token, after {@link Guard.question}; null: nothing. */
+  readonly introspection?: TokenAnswer | null | undefined
+}
+
+/** What another server answered about tokens: the whole of it, with whatever status. */
+export interface TokenAnswer {
+  /** The status of HTTP. */
+  readonly status: number
+  /** The value of the only `content-type`. */
+  readonly contentType: string | undefined
+  /** The body, without any encoding; of one that is longer than 65,536 bytes, that many and one more. */
+  readonly body: Uint8Array
+}
+
+/** What has to be asked of another server before a request can be judged; as section `egress` of the policy lets it be asked. */
+export interface TokenQuestion {
+  /** The `tokens` section that asks. */
+  readonly section: string
+  /** Whom it asks: `https`, without following redirects. */
+  readonly url: string
+  /** The `authorization` header, a secret; null for keys. */
+  readonly authorization: string | null
+  /** The body of a POST, `application/x-www-form-urlencoded`, with a token in it; null for keys, which are got with GET. */
+  readonly body: string | null
+}
+
+/** What became of keys that were fetched. */
+export interface KeysKept {
+  /** Why they cannot be used; null if they can. */
+  readonly error: string | null
+  /** For a log, the RFC 7638 thumbprints of keys that are not pinned; if none is pinned, of all. */
+  readonly thumbprints: readonly string[]
+  /** True if they are others than before. */
+  readonly isNew: boolean
+  /** When they are due to be fetched again beside the requests, in Unix seconds; null if none are held. */
+  readonly refreshAt: number | null
 }

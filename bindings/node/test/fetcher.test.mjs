@@ -513,7 +513,7 @@ test('a process that has nothing else to do ends', async (t) => {
 test('without undici: what to install', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'hostbound-no-undici-'))
   t.after(() => rmSync(folder, { recursive: true }))
-  for (const name of ['dist', 'wasm', 'wasm-toml', 'wasm-egress', 'package.json']) {
+  for (const name of ['dist', 'wasm', 'wasm-toml', 'wasm-node', 'package.json']) {
     cpSync(new URL(`../${name}`, import.meta.url), join(folder, name), { recursive: true })
   }
   const { Fetcher: alone } = await import(pathToFileURL(join(folder, 'dist/node/fetcher.js')))

@@ -3,7 +3,7 @@
 use clap::Args;
 use hostbound::{Decision, RequestDocument, Timestamp, VerdictDocument};
 
-use crate::answers::Run;
+use crate::answers::{OfflineArgs, Run};
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::printable;
@@ -14,7 +14,8 @@ use crate::stream::{JudgedLine, StreamArgs};
 /// Judge requests, one JSON a line
 ///
 /// Writes one verdict a line, in order. A line that is no request gets a verdict too (deny, 400, request_malformed), so that the lines of output and
-/// input correspond; blank lines are passed over. Nonces are used up within the run. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
+/// input correspond; blank lines are passed over. Nonces are used up within the run. Keys that the policy fetches, and what servers say of opaque tokens, are
+/// asked for over the network, as `egress` allows, unless a request brings the answer along. Ends with 0 if all are allowed, 1 if some are denied, 3 if some lines are no request.
 #[derive(Args, Debug)]
 pub(crate) struct Decide {
     #[command(flatten)]
@@ -22,6 +23,9 @@ pub(crate) struct Decide {
 
     #[command(flatten)]
     secrets: SecretsArgs,
+
+    #[command(flatten)]
+    offline: OfflineArgs,
 
     /// Since when the run's replay store has kept every claim, in Unix seconds: signatures from before are refused
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -43,6 +47,7 @@ impl Decide {
             Some(url) => Run::sharing(SharedReplay::connect(url)?),
             None => Run::new(Timestamp(self.epoch)),
         };
+        run = run.asking(self.offline.fetcher(&guard, self.stream.policy.folder()));
         self.stream.run(&guard, |line| {
             let document = RequestDocument::from_json(line)?;
             Ok(guard.decide_with(&document, &mut run.answers(&document)))

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hostbound::{Check, Decision, Explanation, Guard, NeedsBody, Outcome, RequestDocument, Step, Timestamp};
+use clap::builder::styling::Style;
+use hostbound::{Check, Decision, Explanation, Guard, NeedsBody, Outcome, Reason, RequestDocument, Step, Timestamp};
 
 use super::decide::summary;
-use crate::answers::Run;
+use crate::answers::{OfflineArgs, Run};
 use crate::args::Format;
 use crate::clock;
 use crate::color::{BAD, FAINT, GOOD};
@@ -53,6 +54,9 @@ pub(crate) struct Explain {
     #[command(flatten)]
     secrets: SecretsArgs,
 
+    #[command(flatten)]
+    offline: OfflineArgs,
+
     /// How to print
     #[arg(long, value_enum, default_value = "human")]
     pub(super) format: Format,
@@ -74,7 +78,11 @@ impl Explain {
             Format::Json => serde_json::to_string(&explanation)
                 .map_err(io::Error::from)
                 .and_then(|json| output::line(&json)),
-            Format::Human => print(&explanation, guard.policy().signatures().next().is_some()),
+            Format::Human => {
+                let policy = guard.policy();
+                let has_credentials = policy.signatures().next().is_some() || policy.tokens().next().is_some();
+                print(&explanation, has_credentials)
+            }
         }
         .map_err(Failure::Output)?;
         self.hint(&explanation);
@@ -104,7 +112,8 @@ impl Explain {
                 });
             }
         };
-        let mut run = Run::new(Timestamp(0));
+        let fetcher = self.offline.fetcher(guard, self.policy.folder());
+        let mut run = Run::new(Timestamp(0)).asking(fetcher);
         let id = document.id.as_deref();
         let explanation = guard.explain_request(&request, id, Some(now), feed, &mut run.answers(document));
         read.map(|()| explanation)
@@ -154,19 +163,31 @@ fn print(explanation: &Explanation, has_credentials: bool) -> io::Result<()> {
     let steps: Vec<_> = explanation.steps.iter().filter(is_shown).collect();
     let width = steps.iter().map(|step| step.check.as_str().len()).max().unwrap_or(0) + 2;
     for step in steps {
-        let (word, style) = match step.outcome {
-            Outcome::Pass => ("pass", GOOD),
-            Outcome::Fail => ("FAIL", BAD),
-            Outcome::Skip => ("skip", FAINT),
-        };
-        let reason = step.reason.map_or_else(String::new, |reason| format!("{reason}: "));
-        let note = printable(&step.note, 500);
+        let (word, style) = word(step.outcome);
         writeln!(
             out,
-            "{style}{word}{style:#}  {:<width$}{reason}{note}{}",
+            "{style}{word}{style:#}  {:<width$}{}{}",
             step.check.as_str(),
-            place(step)
+            told(step.reason, &step.note),
+            place(step.rule.as_deref(), step.place.as_deref())
         )?;
+        let width = step
+            .findings
+            .iter()
+            .map(|finding| finding.name.len())
+            .max()
+            .unwrap_or(0)
+            + 2;
+        for finding in &step.findings {
+            let (word, style) = self::word(finding.outcome);
+            writeln!(
+                out,
+                "        {style}{word}{style:#}  {:<width$}{}{}",
+                finding.name,
+                told(finding.reason, &finding.note),
+                place(Some(&finding.rule), finding.place.as_deref())
+            )?;
+        }
     }
     let verdict = &explanation.verdict;
     writeln!(out, "\nverdict  {}", summary(verdict))?;
@@ -177,9 +198,22 @@ fn print(explanation: &Explanation, has_credentials: bool) -> io::Result<()> {
     out.flush()
 }
 
+const fn word(outcome: Outcome) -> (&'static str, Style) {
+    match outcome {
+        Outcome::Pass => ("pass", GOOD),
+        Outcome::Fail => ("FAIL", BAD),
+        Outcome::Skip => ("skip", FAINT),
+    }
+}
+
+fn told(reason: Option<Reason>, note: &str) -> String {
+    let reason = reason.map_or_else(String::new, |reason| format!("{reason}: "));
+    format!("{reason}{}", printable(note, 500))
+}
+
 /// The entry of the policy that decided, and its line.
-fn place(step: &Step) -> String {
-    match (&step.rule, &step.place) {
+fn place(rule: Option<&str>, place: Option<&str>) -> String {
+    match (rule, place) {
         (Some(rule), Some(place)) => format!("  {FAINT}({rule}, {place}){FAINT:#}"),
         (Some(rule), None) => format!("  {FAINT}({rule}, by default){FAINT:#}"),
         (None, _) => String::new(),

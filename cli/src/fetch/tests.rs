@@ -4,7 +4,7 @@ mod certificates;
 mod honest;
 mod hostile;
 mod refused;
-mod server;
+pub(crate) mod server;
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -87,6 +87,12 @@ impl Setup {
             body: None,
         })
     }
+}
+
+/// A fetcher for which every name is this machine.
+pub(crate) fn at_home(mut fetcher: Fetcher) -> Fetcher {
+    fetcher.look_up = Arc::new(move |_| Ok(vec![LOOPBACK]));
+    fetcher
 }
 
 /// A server of this name, and what fetches from it.

@@ -1,8 +1,9 @@
 //! `hostbound explain`.
 
-use serde_json::Value;
+use base64::Engine;
+use serde_json::{Value, json};
 
-use crate::run::{LOCAL, Ran, directory, request, run_in};
+use crate::run::{LOCAL, Ran, directory, request, root, run_in};
 
 fn explain(arguments: &[&str], stdin: &str) -> Ran {
     let directory = directory(&[("hostbound.toml", LOCAL), ("request.json", &request("x", "localhost"))]);
@@ -156,4 +157,90 @@ fn the_trace_in_json_is_the_engines() {
         ran.stdout,
         format!("{}\n", serde_json::to_string(&explanation).unwrap())
     );
+}
+
+/// A request of a shipped policy's case, with the keys that the first case brings along.
+fn of_case(name: &str) -> (Value, String) {
+    let text = std::fs::read_to_string(root().join("policies/jwt-api.toml")).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let table = serde_json::to_value(table).unwrap();
+    let cases = table["cases"].as_array().unwrap();
+    let mut request = cases.iter().find(|case| case["name"] == name).unwrap()["request"].clone();
+    request["answers"] = cases[0]["request"]["answers"].clone();
+    let token = request["headers"][1][1].as_str().unwrap();
+    let token = token.strip_prefix("Bearer ").unwrap().to_owned();
+    (request, token)
+}
+
+#[test]
+fn a_tokens_fate_is_told_rule_by_rule_and_the_token_is_not() {
+    let (request, token) = of_case("too long-lived");
+    let policies = root().join("policies");
+    let run = |more: &[&str]| {
+        let arguments = [&["explain", "--policy", "jwt-api.toml"], more].concat();
+        run_in(&policies, &arguments, request.to_string().as_bytes())
+    };
+    let ran = run(&[]);
+    let from = ran.stdout.find("pass  token").unwrap();
+    assert_eq!(
+        &ran.stdout[from..],
+        "\
+pass  token      signed by a key of the policy
+        pass  place      found in the header `authorization`, after `Bearer`  (tokens.access, jwt-api.toml:24)
+        pass  form       three parts, of which header and payload are JSON objects  (tokens.access, jwt-api.toml:24)
+        pass  typ        `at+jwt` is listed  (tokens.access.types, jwt-api.toml:28)
+        pass  alg        `ES256` is listed  (tokens.access.algorithms, jwt-api.toml:27)
+        pass  keys       2 keys  (tokens.access.keys, jwt-api.toml:35)
+        pass  kid        names a key  (tokens.access.keys, jwt-api.toml:35)
+        pass  key        EC P-256, thumbprint zO-X-mn4XF4JrgoycZLbMPTTIWMDQ2x2IT4dU1zv9Do  (tokens.access.keys, jwt-api.toml:35)
+        pass  signature  that of the key  (tokens.access.keys, jwt-api.toml:35)
+FAIL  claims     token_lifetime_too_long: the token lives too long  (tokens.access.max_lifetime, jwt-api.toml:30)
+        pass  iss              the section's  (tokens.access.issuer, jwt-api.toml:25)
+        pass  aud              has a listed one  (tokens.access.audience, jwt-api.toml:26)
+        pass  exp              3600 s left  (tokens.access.clock_tolerance, jwt-api.toml:31)
+        skip  nbf              absent  (tokens.access.clock_tolerance, jwt-api.toml:31)
+        pass  iat              60 s ago  (tokens.access.clock_tolerance, jwt-api.toml:31)
+        FAIL  max_lifetime     token_lifetime_too_long: the token lives too long: lives 3660 s of at most 3600 s  (tokens.access.max_lifetime, jwt-api.toml:30)
+        skip  max_age          not limited  (tokens.access.max_age, by default)
+        pass  required_claims  2 claims  (tokens.access.required_claims, jwt-api.toml:29)
+        pass  strings          `sub`, `jti`, `client_id` and `azp` are strings where they are there  (tokens.access, jwt-api.toml:24)
+        skip  expect           none is listed  (tokens.access.expect, by default)
+        pass  cnf              absent: the token is not bound  (tokens.access, jwt-api.toml:24)
+        pass  scopes           1 scope of the route  (routes, jwt-api.toml:46)
+skip  nonce      not judged: an earlier check failed
+
+verdict  deny 401 token_lifetime_too_long: the token lives too long
+answer   401 token_invalid
+"
+    );
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    for told in [ran.stdout, run(&["--format", "json"]).stdout] {
+        let characters: Vec<_> = token.chars().collect();
+        for run in characters.windows(12).map(|run| run.iter().collect::<String>()) {
+            assert!(!told.contains(&run), "`{run}` in {told}");
+        }
+        assert!(!told.contains("user-1"), "{told}");
+    }
+}
+
+#[test]
+fn an_algorithm_that_is_not_listed_is_shown_escaped_and_cut() {
+    let (mut request, token) = of_case("alg confusion: the public key as a secret");
+    let long = "\u{1b}[31m".to_owned() + &"a".repeat(40);
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json!({"alg": long}).to_string());
+    let rest = token.split_once('.').unwrap().1;
+    for (token, shown) in [
+        (token.clone(), "`HS256` is not listed"),
+        (
+            format!("{header}.{rest}"),
+            "`\\x1b[31maaaaaaaaaaaaaaa...` is not listed",
+        ),
+    ] {
+        request["headers"][1][1] = format!("Bearer {token}").into();
+        let arguments = ["explain", "--policy", "jwt-api.toml"];
+        let ran = run_in(&root().join("policies"), &arguments, request.to_string().as_bytes());
+        let line = format!("FAIL  alg        token_algorithm_not_allowed: {shown}  (");
+        assert!(ran.stdout.contains(&line), "{}", ran.stdout);
+        assert!(ran.stdout.contains("skip  signature  not judged"), "{}", ran.stdout);
+    }
 }

@@ -18,7 +18,7 @@ fn policies() -> Vec<(String, String)> {
         })
         .collect();
     policies.sort();
-    assert_eq!(policies.len(), 7);
+    assert_eq!(policies.len(), 9);
     policies
 }
 

@@ -1,5 +1,8 @@
 //! `hostbound test`.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use crate::run::{LOCAL, directory, run_in};
@@ -131,3 +134,46 @@ fn json_is_one_object_a_case() {
     );
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
 }
+
+/// The server is there, and allowed: it is not asked.
+#[test]
+fn no_case_asks_another_server() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let origin = format!("https://{}", server.local_addr().unwrap());
+    let policy = format!(
+        "version = 1\n[hosts]\nallow = [\"localhost\"]\n\
+         [tokens.s]\nissuer = \"https://i.example/\"\naudience = [\"a\"]\nalgorithms = [\"ES256\"]\nkeys = {{ url = \"{origin}/jwks\", pins = \"none\" }}\n\
+         [[routes]]\npath = \"/**\"\nrequire = [\"token:s\"]\n\
+         [egress]\nallow = [\"{origin}\"]\naddresses = [\"127.0.0.0/8\"]\n\
+         [[cases]]\nname = \"no answer\"\nrequest = {{ now = 1, method = \"GET\", target = \"/\", headers = [[\"host\", \"localhost\"], [\"authorization\", \"Bearer {TOKEN}\"]] }}\n\
+         expect = {{ decision = \"deny\", reason = \"token_keys_unavailable\" }}\n"
+    );
+    let directory = directory(&[("p.toml", &policy)]);
+    let ran = run_in(directory.path(), &["test", "p.toml"], b"");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+
+    // `decide` does, and the end of the connection is what it tells; offline it does not.
+    let request = format!(
+        r#"{{"now":1,"method":"GET","target":"/","headers":[["host","localhost"],["authorization","Bearer {TOKEN}"]]}}"#
+    );
+    let arguments = ["decide", "--policy", "p.toml", "--offline"];
+    let ran = run_in(directory.path(), &arguments, request.as_bytes());
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{}", ran.stdout);
+    assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    server.set_nonblocking(false).unwrap();
+    let closing = std::thread::spawn(move || drop(server.accept().unwrap()));
+    let ran = run_in(directory.path(), &arguments[..3], request.as_bytes());
+    closing.join().unwrap();
+    assert!(ran.stdout.contains("\"token_keys_unavailable\""), "{}", ran.stdout);
+    assert!(
+        ran.stderr.starts_with("warning: tokens.s: no answer: "),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
+}
+
+/// `{"alg":"ES256","typ":"JWT"}`, `{}` and no signature in particular.
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.AA";

@@ -36,11 +36,20 @@ fn every_vector_has_the_engines_verdict() {
                     "secrets.json",
                     "--epoch",
                     &case.epoch.to_string(),
+                    "--offline",
                 ],
                 requests.concat().as_bytes(),
             );
             let lines: Vec<_> = ran.stdout.lines().collect();
-            assert_eq!((lines.len(), ran.stderr.as_str()), (requests.len(), ""), "{}", case.id);
+            assert_eq!(lines.len(), requests.len(), "{}", case.id);
+            // What is wrong with an answer that a case brings along is told, and nothing else.
+            let mut words = ran.stderr.lines();
+            assert!(
+                words.all(|line| line.starts_with("warning: tokens.")),
+                "{}: {}",
+                case.id,
+                ran.stderr
+            );
             for (line, case) in lines.into_iter().skip(run.before.len()).zip(&run.cases) {
                 let (guard, mut replay) = file.stage(case);
                 let verdict = guard.decide(&case.document(), &mut replay);
@@ -65,12 +74,17 @@ struct Run<'a> {
     cases: Vec<&'a Case>,
 }
 
-/// Cases of one policy go together, unless they would use up each other's nonces.
+/// Cases of one policy go together, unless they would use up each other's nonces or leave each other keys and answers.
 fn runs(file: &vectors::File) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     let mut by_policy = BTreeMap::<String, Vec<&Case>>::new();
     for case in &file.cases {
-        if case.policy.get("signatures").is_none() {
+        let asks = |section: &Value| !section["keys"]["url"].is_null() || !section["introspection"].is_null();
+        let mut sections = case.policy["tokens"]
+            .as_object()
+            .into_iter()
+            .flat_map(|sections| sections.values());
+        if case.policy.get("signatures").is_none() && !sections.any(asks) {
             by_policy.entry(case.policy.to_string()).or_default().push(case);
             continue;
         }

@@ -34,7 +34,7 @@ fn is_thumbprint(text: &str) -> bool {
     text.len() == 43 && crate::token::base64url(text).is_some()
 }
 
-/// The origin of an https URL that stands as WHATWG would write it, but for a port that may be the default one.
+/// The origin of an https URL that stands as WHATWG writes it.
 fn origin_of(text: &str) -> Option<DestinationKey> {
     let rest = text.strip_prefix("https://")?;
     let start = rest.find('/')?;
@@ -46,6 +46,7 @@ fn origin_of(text: &str) -> Option<DestinationKey> {
     if !target.bytes().all(is_plain)
         || has_dots
         || target.len() > 2048
+        || authority.ends_with(":443")
         || authority.bytes().any(|byte| byte.is_ascii_uppercase())
     {
         return None;
@@ -55,10 +56,9 @@ fn origin_of(text: &str) -> Option<DestinationKey> {
 
 impl Compiler<'_, '_> {
     pub(super) fn tokens(&mut self, section: &Node, path: &Path<'_>, egress: Option<&Egress>) -> Vec<TokenSection> {
-        let mut secrets = HashMap::new();
         let entries = section.entries().iter();
         entries
-            .filter_map(|entry| self.token(entry, &path.key(&entry.key), egress, &mut secrets))
+            .filter_map(|entry| self.token(entry, &path.key(&entry.key), egress))
             .collect()
     }
 
@@ -97,13 +97,7 @@ impl Compiler<'_, '_> {
         scopes
     }
 
-    fn token(
-        &mut self,
-        entry: &Entry,
-        path: &Path<'_>,
-        egress: Option<&Egress>,
-        secrets: &mut HashMap<SecretReference, String>,
-    ) -> Option<TokenSection> {
+    fn token(&mut self, entry: &Entry, path: &Path<'_>, egress: Option<&Egress>) -> Option<TokenSection> {
         let node = &entry.node;
         if !is_word(&entry.key, 64, "_-") {
             let message = format!("`{}` is no name of a section", shortened(&entry.key));
@@ -137,6 +131,20 @@ impl Compiler<'_, '_> {
             expected.push((claim.key.clone(), values));
         }
         let from = self.place(node.get("from"), &path.key("from"));
+        let fetched = node.get("keys").and_then(|keys| keys.get("url"));
+        if let (Some(_), Some(list)) = (fetched, node.get("algorithms"))
+            && algorithms.iter().any(|algorithm| algorithm.is_symmetric())
+        {
+            let what = "algorithms of HMAC with keys that are fetched: whoever can read a secret can sign";
+            self.report
+                .error(
+                    ErrorCode::ValueUnknown,
+                    &path.key("algorithms"),
+                    list.span.clone(),
+                    what.into(),
+                )
+                .fix("list algorithms of public keys, or put the key set into a file".into());
+        }
         let (source, pins) = match (node.entry("keys"), node.get("introspection")) {
             (Some(keys), None) => {
                 if node.get("algorithms").is_none() {
@@ -162,7 +170,7 @@ impl Compiler<'_, '_> {
                             .fix("remove it".into());
                     }
                 }
-                let source = self.introspection(rules, &path.key("introspection"), egress, secrets)?;
+                let source = self.introspection(rules, &path.key("introspection"), egress)?;
                 (source, Vec::new())
             }
             (keys, _) => {
@@ -335,12 +343,6 @@ impl Compiler<'_, '_> {
                         .error(ErrorCode::KeyMissing, path, table.span.clone(), what.into())
                         .fix("add the thumbprints that `hostbound keys thumbprint` prints, or `pins` or `ca` to the entry of egress.destinations".into());
                 }
-                if algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
-                    let what = "secrets are not fetched: whoever can read them can sign";
-                    self.report
-                        .error(ErrorCode::KeyConflict, path, table.span.clone(), what.into())
-                        .fix("list algorithms of public keys, or put the key set into a file".into());
-                }
                 let pins = match pins {
                     Pins::Listed(pins) => pins,
                     Pins::Absent | Pins::None => Vec::new(),
@@ -401,12 +403,13 @@ impl Compiler<'_, '_> {
             Pins::Listed(pins) => pins,
             Pins::Absent => Vec::new(),
             Pins::None => {
+                let node = table.get("pins").unwrap_or(table);
                 let what = "`\"none\"` has no effect on keys that are not fetched";
                 self.report
                     .error(
                         ErrorCode::EntryNeverMatches,
                         &path.key("pins"),
-                        table.span.clone(),
+                        node.span.clone(),
                         what.into(),
                     )
                     .fix("remove it".into());
@@ -436,13 +439,7 @@ impl Compiler<'_, '_> {
         Some(origin)
     }
 
-    fn introspection(
-        &mut self,
-        table: &Node,
-        path: &Path<'_>,
-        egress: Option<&Egress>,
-        secrets: &mut HashMap<SecretReference, String>,
-    ) -> Option<TokenSource> {
+    fn introspection(&mut self, table: &Node, path: &Path<'_>, egress: Option<&Egress>) -> Option<TokenSource> {
         let url = table.get("url");
         let origin = url.and_then(|url| self.fetched(url, &path.key("url"), egress));
         if let (Some(url), Some(origin), Some(egress)) = (url, &origin, egress) {
@@ -464,7 +461,8 @@ impl Compiler<'_, '_> {
                     ));
             }
         }
-        let secret = self.secret(table.get("secret"), &path.key("secret"), secrets);
+        // Several sections may ask one server as one client.
+        let secret = self.secret(table.get("secret"), &path.key("secret"), &mut HashMap::new());
         origin?;
         Some(TokenSource::Introspection(Introspection {
             url: url?.as_str()?.to_owned(),

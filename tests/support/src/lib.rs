@@ -137,6 +137,7 @@ pub fn load() -> Vec<File> {
         "route",
         "signature",
         "token",
+        "token_source",
     ];
     names
         .into_iter()

@@ -405,6 +405,9 @@ policy("routes", {"main": section(), "watched": section(file("watched.json", jwk
                {"path": "/admin/**", "name": "admin", "methods": ["GET"], "require": ["token:main"], "scopes": ["admin"]}, {"path": "/**", "name": "any", "require": ["token:main"]}])
 policy("checks", section(), peers={"allow": ["10.0.0.0/8"]}, origins={"allow": ["self", "https://app.example.com"]},
        routes=[{"path": "/v1/**", "name": "any", "methods": ["GET", "POST", "PUT"], "require": ["token:main"]}])
+policy("listed", section(file("listed.json", jwk("rsa1", "r1", "RS256"), jwk("rsa2", "r2", "PS256")), ["RS256"]))
+policy("two-audiences", {"main": section(file("one-of-set.json", jwk("ed1", "ed1"))), "there": section(file("one-of-set.json", jwk("ed1", "ed1")), audience=["there"])},
+       routes=[{"path": "/there/**", "name": "there", "require": ["token:there"]}, {"path": "/**", "name": "any", "require": ["token:main"]}])
 
 # ---------------------------------------------------------------------------------------------------------------- cases
 
@@ -1424,6 +1427,66 @@ def reports():
     D("watch-no-now", "no clock denies in every mode", "report-mode now", "routes", bearer(target="/watch/x", now=None), "request_malformed", "open")
 
 
+def attacks():
+    """What docs/token-cases.md names and nothing above has."""
+    for alg in ALGORITHMS:
+        kid, name = "k1", "alg-" + alg.lower()
+        D("attack-null-" + alg.lower(), "%s: a null signature (CVE-2020-28042)" % alg, "form", name, token(alg=alg, key=NATURAL[alg], kid=kid).part(2, ""), "token_malformed")
+    A("listed", "a set with a key for an algorithm that the policy does not list", "allow algorithm", "listed", token(alg="RS256", key="rsa1", kid="r1"))
+    refuse("attack-listed-", "algorithm key", "listed", "token_algorithm_not_allowed", [
+        ("ps256", token(alg="PS256", key="rsa2", kid="r2"), "key and header say PS256, the policy RS256 (CVE-2026-48523)"), ("ps256-no-kid", token(alg="PS256", key="rsa2", kid=GONE), "the same without kid"),
+        ("rs256", token(alg="RS256", key="rsa2", kid="r2"), "policy and header say RS256, the key PS256"),
+    ])
+    text = lambda **members: json.dumps(members, separators=(",", ":"))
+    refuse("attack-json-", "form", "main", "token_malformed", [
+        ("unprotected", text(payload=BODY, header=HEADER, signature=TAIL), "JSON serialization, alg in the unprotected header alone (GHSA-jc38-x7x8-2xc8)"),
+        ("both", text(payload=BODY, protected=HEAD, header={"alg": "none"}, signature=TAIL), "JSON serialization, another alg in the unprotected header"),
+    ])
+    D("attack-detached-long", "a detached payload of 200,000 bytes with b64 false (CVE-2026-48525)", "form", "main", "%s.%s.%s" % (b64u(dumps(but(HEADER, b64=False, crit=["b64"])).encode()), "A" * 200000, TAIL), "token_malformed")
+    refuse("attack-jwe-", "algorithm", "main", "token_algorithm_not_allowed", [
+        ("pbes2", token(alg="PBES2-HS256+A128KW", p2c=2147483647, p2s="AAAA", sig=lambda d: sign("EdDSA", "ed1", d)), "PBES2 with two thousand million rounds (CVE-2023-51774)"),
+        ("oaep", token(alg="RSA-OAEP-256", sig=lambda d: sign("EdDSA", "ed1", d)), "an encrypting algorithm over a right signature"),
+    ])
+    D("attack-jwe-zip", "a header that announces a bomb (CVE-2024-33664)", "header signed-anyway", "main", token(enc="A128GCM", zip="DEF"), "token_header_not_understood")
+    D("attack-nested", "a token as payload (cty JWT)", "json signed-anyway", "main", token(cty="JWT", claims=str(BASE)), "token_malformed")
+    A("attack-nested-cty", "cty alone has no meaning", "allow header", "main", token(cty="JWT"))
+    refuse("attack-type-", "type signed-anyway", "main", "token_type_not_allowed", [
+        ("introspection", token(typ="token-introspection+jwt"), "an answer to an introspection (RFC 9701)"), ("request", token(typ="oauth-authz-req+jwt"), "a request object (RFC 9101)"),
+        ("client", token(typ="client-authentication+jwt"), "a client's assertion"),
+    ])
+    refuse("attack-time-", "time signed-anyway", "main", "token_not_yet_valid", [("nbf-after-exp", c(nbf=NOW + 200, exp=NOW + 100), "nbf after exp, both ahead"), ("iat-after-exp", c(iat=NOW + 200, exp=NOW + 100), "iat after exp, both ahead")])
+    D("attack-time-nbf-after-exp-past", "nbf after exp, both past", "time signed-anyway", "main", c(nbf=NOW - 50, exp=NOW - 100), "token_expired")
+
+    # DPoP (RFC 9449): a binding that is not checked must not count, with or without a proof.
+    proof = token({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk("ec1"), "kid": GONE}, {"jti": "j-1", "htm": "GET", "htu": "https://api.example.com/v1/items", "iat": NOW}, key="ec1")
+    bound = c(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+    A("attack-proof", "a proof that nobody asked for, beside a token that is bound to nobody", "allow confirmation", "main", bearer(BASE, extra=[("DPoP", proof)]))
+    D("attack-proof-bound", "a bound token with a proof", "confirmation signed-anyway", "main", bearer(bound, extra=[("DPoP", proof)]), "token_binding_missing")
+    D("attack-proof-scheme", "the same under its own scheme", "confirmation presence", "main", bearer(value="DPoP " + bound, extra=[("DPoP", proof)]), "token_missing")
+    D("attack-proof-as-token", "a proof as a token", "header", "main", proof, "token_header_not_understood")
+    D("attack-certificate", "a token that is bound to a certificate (RFC 8705), and a header that tells of one", "confirmation signed-anyway", "main",
+      bearer(c(cnf={"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}), extra=[("X-Client-Cert", "MIIB")]), "token_binding_missing")
+
+    # What was found of a token counts for that token, section and time alone.
+    same = next(t for t in (c(sub="user-%d" % n) for n in range(2, 9)) if t[:64] == BASE[:64])
+    A("attack-cache-prefix", "a token whose first 64 characters are those of one before has claims of its own (CVE-2026-35030)", "allow cache identity", "main", same, before=["main"])
+    D("attack-cache-prefix-forged", "the same, signed by nobody", "cache signature", "main", same.part(2, TAIL), "token_signature_mismatch", "attack-cache-prefix", before=["main"])
+    A("attack-cache-refused", "a right token after a refused one", "allow cache", "main", BASE, before=["key-swapped"])
+    D("attack-cache-refused-again", "a refused token a second time", "cache signature", "main", token(key="ed2"), "token_signature_mismatch", "attack-cache-refused", before=["key-swapped"])
+    here = c(aud=API)
+    A("attack-cache-here", "the twin of the next", "allow cache audience", "two-audiences", bearer(here, target="/v1/x"), name="main", before=["one-of-set"])
+    D("attack-cache-there", "a token that one section let through, where another of the same issuer and key is asked for", "cache audience", "two-audiences", bearer(here, target="/there/x"), "audience_mismatch",
+      "attack-cache-here", name="there", before=["one-of-set"])
+    A("attack-cache-route", "the twin of the next", "allow cache scope", "routes", bearer(BASE, target="/x"), before=["routes"])
+    D("attack-cache-scope", "a token that was let through where no scope is asked for", "cache scope", "routes", bearer(BASE, target="/admin/x"), "scope_insufficient", "attack-cache-route", before=["routes"])
+    old = c(iat=NOW - 540, exp=NOW + 3600)
+    A("attack-cache-age", "a token that ages", "allow cache lifetime", "age", old)
+    A("attack-cache-young", "the last second of max_age, let through before", "allow cache lifetime", "age", bearer(old, now=NOW + 60), before=["attack-cache-age"])
+    D("attack-cache-old", "a token that was let through before, too old since", "cache lifetime", "age", bearer(old, now=NOW + 61), "token_too_old", "attack-cache-young", before=["attack-cache-age"])
+    A("attack-cache-clock", "the twin of the next", "allow cache time", "main", bearer(BASE, now=NOW - 40), before=["main"])
+    D("attack-cache-early", "a token that was let through before, and a clock that went back", "cache time", "main", bearer(BASE, now=NOW - 41), "token_not_yet_valid", "attack-cache-clock", before=["main"])
+
+
 # ---------------------------------------------------------------------------------------------------------------- a second reading
 
 
@@ -1710,7 +1773,7 @@ def document():
 
 
 def main():
-    for make in (allowed, presence, placement, form, json_texts, headers, algorithms, keys, signatures, times, issuer_and_audience, other_claims, scopes, alternatives, order, both, reports):
+    for make in (allowed, presence, placement, form, json_texts, headers, algorithms, keys, signatures, times, issuer_and_audience, other_claims, scopes, alternatives, order, both, reports, attacks):
         make()
     check()
     reread()

@@ -33,8 +33,9 @@ export class EgressEngine {
     this.digest = policy.digest
   }
 
-  /** Reads a policy: a path, or an object of the shape of its JSON. */
-  static async load(policy: string | URL | object): Promise<EgressEngine> {
+  /** Reads a policy: a path, or an object of the shape of its JSON; or takes one that was read. `folder` is that of the paths in the latter two. */
+  static async load(policy: string | URL | Policy | object, folder: string = process.cwd()): Promise<EgressEngine> {
+    if (policy instanceof Policy) return new this(policy, folder)
     if (typeof policy === 'string' || policy instanceof URL) {
       const path = policy instanceof URL ? fileURLToPath(policy) : policy
       return new this(await Policy.fromFile(path), dirname(resolve(path)))
@@ -42,7 +43,7 @@ export class EgressEngine {
     if (typeof policy !== 'object' || policy === null) {
       throw new HostboundError('HOSTBOUND_OPTION', '`policy` is a path or an object')
     }
-    return new this(await Policy.fromObject(policy), process.cwd())
+    return new this(await Policy.fromObject(policy), folder)
   }
 
   /** The verdict on an outbound request. */

@@ -5,11 +5,12 @@ import type { Duplex, Readable } from 'node:stream'
 import { HostboundError } from '../errors.js'
 import type { Guard, ReplayClaim } from '../guard.js'
 import type { Policy } from '../policy.js'
-import { isDenied, needsBody, statusOf } from '../reason.js'
+import { isDenied, needsAnswer, needsBody, statusOf } from '../reason.js'
 import type { HttpRequest } from '../request.js'
 import type { Secrets } from '../secrets.js'
 import type { Identity, TokenIdentity, Verdict } from '../verdict.js'
 import { type Answer, answerResponse, answerSocket, answerStream } from './answer.js'
+import type { Asker } from './asker.js'
 import { hold, isGone, isRead, Room } from './hold.js'
 import { identify, shareIdentity } from './identity.js'
 import type { Reporter } from './log.js'
@@ -81,7 +82,10 @@ export interface HostboundSources {
 }
 
 /** Reads policy and secrets, with what has changed. @internal */
-export type Loader = (changes?: Partial<HostboundSources>) => Promise<{ policy: Policy; secrets: Secrets }>
+export type Loader = (changes?: Partial<HostboundSources>) => Promise<{ policy: Policy; secrets: Secrets; folder: string }>
+
+/** Makes what asks other servers, if the policy can need any. @internal */
+export type AskerLoader = (guard: Guard, policy: Policy, folder: string) => Promise<Asker | undefined>
 
 /** A request on its way through the guard. */
 interface Incoming {
@@ -113,6 +117,8 @@ const LATE: Answer = { status: 408, text: 'request_timeout\n' }
 
 const NO_ROOM: Answer = { status: 503, text: 'unavailable\n', header: ['Retry-After', '1'] }
 
+const NO_ANSWER: Answer = { status: 503, text: 'unavailable\n', header: ['Retry-After', '5'] }
+
 const UNAVAILABLE: Answer = { status: 500, text: 'unavailable\n' }
 
 /** Stands before a server, or inside one as middleware. Made by {@link hostbound}. */
@@ -129,16 +135,19 @@ export class NodeGuard {
   readonly #asked = new WeakSet<object>()
 
   readonly #load: Loader
+  readonly #loadAsker: AskerLoader
+  #asker: Asker | undefined
   readonly #store: ReplayStore | undefined
   readonly #bounds: BodyBounds
   readonly #room = new Room()
 
   /** @internal */
-  constructor(guard: Guard, reporter: Reporter, hooks: Hooks, load: Loader, store?: ReplayStore, bounds: BodyBounds = {}) {
+  constructor(guard: Guard, reporter: Reporter, hooks: Hooks, load: Loader, loadAsker: AskerLoader, store?: ReplayStore, bounds: BodyBounds = {}) {
     this.#guard = guard
     this.#reporter = reporter
     this.#hooks = hooks
     this.#load = load
+    this.#loadAsker = loadAsker
     this.#store = store
     this.#bounds = bounds
     const { bodyTimeout = BODY_TIMEOUT, bodyMemory = BODY_MEMORY } = bounds
@@ -172,10 +181,32 @@ export class NodeGuard {
    * @throws what {@link hostbound} throws; then nothing has changed.
    */
   async reload(changes?: Partial<Pick<HostboundSources, 'policy' | 'secrets'>>): Promise<void> {
-    const { policy, secrets } = await this.#load(changes)
+    const { policy, secrets, folder } = await this.#load(changes)
     this.#acceptable(policy)
-    this.#guard.reload(policy, { secrets })
+    const asker = await this.#loadAsker(this.#guard, policy, folder)
+    try {
+      this.#guard.reload(policy, { secrets })
+    } catch (error) {
+      asker?.close()
+      throw error
+    }
+    this.#askBy(asker)
     this.#reporter.started(policy)
+  }
+
+  /** Begins to ask other servers. @internal */
+  async begin(folder: string): Promise<void> {
+    this.#askBy(await this.#loadAsker(this.#guard, this.#guard.policy, folder))
+  }
+
+  #askBy(asker: Asker | undefined): void {
+    this.#asker?.close()
+    this.#asker = asker
+  }
+
+  /** Ends the connections over which keys are fetched. Requests that need new ones are answered 503 from then on. */
+  close(): void {
+    this.#askBy(undefined)
   }
 
   /** The policy, such as for a {@link Guard} of your own. */
@@ -206,8 +237,9 @@ export class NodeGuard {
   }
 
   /**
-   * For the event `upgrade`: true if the upgrade may go on. Else it has been answered and the socket is closed. With a replay
-   * store that is not in memory, upgrades on routes that require a signature need {@link NodeGuard.protect}: here they are refused.
+   * For the event `upgrade`: true if the upgrade may go on. Else it has been answered and the socket is closed. Upgrades
+   * on routes that require a signature, with a replay store that is not in memory, or a token about which another server must be asked, need
+   * {@link NodeGuard.protect}: here they are refused.
    *
    * @example
    * ```js
@@ -330,18 +362,58 @@ export class NodeGuard {
       this.#failed(incoming, error)
       return
     }
-    if (needsBody(code)) {
-      this.#admitSigned(incoming, request, next)
+    if (needsAnswer(code)) this.#admitAsked(incoming, request, next)
+    else this.#admitInspected(incoming, request, code, next)
+  }
+
+  #admitInspected(incoming: Incoming, request: HttpRequest, code: number, next: () => void): void {
+    if (needsBody(code)) this.#admitSigned(incoming, request, next)
+    else if (this.#concluded(incoming, request, code)) next()
+  }
+
+  /** What another server has to be asked about a token. */
+  #admitAsked(incoming: Incoming, request: HttpRequest, next: () => void): void {
+    const { carrier } = incoming
+    carrier.on('error', ignore)
+    const asker = this.#asker
+    const question = this.#guard.question()
+    if (asker === undefined || question === undefined) {
+      this.#deny(incoming, NO_ANSWER)
       return
     }
-    if (this.#concluded(incoming, request, code)) next()
+    void asker.ask(question).then((found) => {
+      // Outside of every promise: what the application throws is its own, as without a guard.
+      process.nextTick(() => {
+        if (this.#isOver(incoming)) return
+        // The time has gone on, and another policy may be in force.
+        const again = this.#timed({ ...request, ...found })
+        let code: number
+        try {
+          code = this.#guard.inspect(again)
+        } catch (error) {
+          this.#failed(incoming, error)
+          return
+        }
+        if (needsAnswer(code)) {
+          // The policy was changed in the meantime.
+          this.#deny(incoming, NO_ANSWER)
+          return
+        }
+        this.#admitInspected(incoming, again, code, () => {
+          carrier.off('error', ignore)
+          next()
+        })
+      })
+    })
   }
 
   /** Only signatures and tokens are judged by the time. */
   #timed(request: HttpRequest): HttpRequest {
     const { signatures, tokens } = this.#guard.policy
     if (signatures.length === 0 && tokens.length === 0) return request
-    return { ...request, now: Math.floor(Date.now() / 1000) }
+    const now = Math.floor(Date.now() / 1000)
+    this.#asker?.refresh(now)
+    return { ...request, now }
   }
 
   /** What the head of a request leaves open: its body, if it can have one, and its nonce. */

@@ -1,7 +1,8 @@
 import type { Policy } from '../policy.js'
 import type { Reason } from '../reason.js'
-import type { HttpRequest } from '../request.js'
+import type { HttpRequest, KeysKept } from '../request.js'
 import type { Verdict } from '../verdict.js'
+import type { FetchFailure } from './fetcher.js'
 import { Lines, type Log } from './lines.js'
 
 /** Writes the log of a guard. */
@@ -29,6 +30,17 @@ export class Reporter {
   reported(verdict: Verdict, request: HttpRequest): void {
     const [report] = verdict.reported
     if (report !== undefined) this.#writeSome('report', { ...report, policy: verdict.policy }, request)
+  }
+
+  /** What was asked of another server about tokens, and not answered. */
+  unanswered({ reason, rule, detail, origin }: FetchFailure): void {
+    this.#lines.writeSome({ hostbound: 'no-answer', reason, rule, detail, origin })
+  }
+
+  /** Keys that were fetched and cannot be used, or are others than before. */
+  keys(section: string, { error, thumbprints, isNew }: KeysKept): void {
+    if (error !== null) this.#lines.writeSome({ hostbound: 'keys-refused', section, detail: error })
+    else if (isNew) this.#lines.writeSome({ hostbound: 'keys', section, unpinned: thumbprints })
   }
 
   /** A defect of ours or of a hook's. */

@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises'
 import * as glue from '../../wasm-node/hostbound.js'
 import { start } from '../engine.js'
 import { startToml } from '../toml.js'
+import { NodeVerifier } from './verify.js'
 
 /** Loads the engine: Node's own module, which also judges tokens and outbound requests. */
-export const loadEngine = once(async () => start(glue, await readModule('wasm-node')))
+export const loadEngine = once(async () => start(glue, await readModule('wasm-node'), () => new NodeVerifier()))
 
 /** Loads the reader of TOML. */
 export const loadToml = once(async () => startToml(await readModule('wasm-toml')))

@@ -16,7 +16,7 @@ export function loaderOf(sources: HostboundSources, allowHosts: readonly string[
     const policy = await policyOf(next.policy, allowHosts)
     const secrets = await secretsOf(policy.secrets, next)
     known = next
-    return { policy, secrets }
+    return { policy, secrets, folder: folderOf(next.policy) }
   }
 }
 

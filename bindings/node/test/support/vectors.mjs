@@ -1,8 +1,8 @@
 // The vectors of tests/vectors, with their shorthands written out as tests/common/vectors.rs does, and how this face is held to
 // them. Without node: imports: the browser test runs the same file.
 
-/** The files of requests and verdicts; the last is for Node's engine, the core refuses the policies in it that have tokens. */
-export const FILES = ['authority', 'guard', 'host', 'origin', 'peer', 'request', 'route', 'signature', 'token']
+/** The files of requests and verdicts; the last two are for Node's engine, the core refuses the policies in them that have tokens. */
+export const FILES = ['authority', 'guard', 'host', 'origin', 'peer', 'request', 'route', 'signature', 'token', 'token_source']
 
 /** The cases of one file. */
 export function casesOf(file) {
@@ -26,8 +26,26 @@ export function secretsOf(policy, secrets) {
 /** A guard as the cases before a case left it. */
 export function staged({ before, epoch = 0, secrets }, policy, Guard) {
   const guard = new Guard(policy, { secrets: secretsOf(policy, secrets), epoch })
-  for (const request of before) guard.judge(requestOf(request))
+  for (const request of before) guard.judge(settled(guard, request))
   return guard
+}
+
+/** Answers the questions about a request as its document says that other servers do: the request that can be judged then. */
+export function settled(guard, { answers = {}, ...document }) {
+  const request = requestOf(document)
+  guard.inspect(request)
+  const question = guard.question()
+  if (question === undefined) return request
+  if (question.body !== null) return { ...request, introspection: answerOf(answers.introspection) ?? null }
+  guard.keepKeys(question.section, answerOf(answers.keys?.[question.section]), request.now)
+  return request
+}
+
+/** What a document says of an answer: nothing, the body of one that is JSON, or all of it. */
+function answerOf(answer) {
+  if (answer === undefined || answer === null) return undefined
+  const { status, type, body } = typeof answer === 'string' ? { status: 200, type: 'application/json', body: answer } : answer
+  return { status, contentType: type ?? undefined, body: new TextEncoder().encode(body) }
 }
 
 /** The JSON form of a request as this package takes it. */
@@ -40,7 +58,7 @@ export function requestOf({ headers, body, ...rest }) {
 export async function judge(vector, { Policy, Guard, reasonOf, isDenied, needsBody, statusOf }) {
   const policy = await Policy.fromJson(JSON.stringify(vector.policy), { file: 'vector' })
   const guard = staged(vector, policy, Guard)
-  const request = requestOf(vector.request)
+  const request = settled(guard, vector.request)
   const code = guard.judge(request)
   const verdict = guard.verdict()
   const wrong = []
@@ -60,7 +78,12 @@ export async function judge(vector, { Policy, Guard, reasonOf, isDenied, needsBo
   same('header', guard.clientHeader()?.[0], { 401: 'WWW-Authenticate', 403: challenge, 503: 'Retry-After' }[verdict.status])
   // Of a signed request a second judgement would be of a replay.
   const isSigned = vector.policy.signatures !== undefined
-  const again = () => (isSigned ? staged(vector, policy, Guard) : guard)
+  const again = () => {
+    if (!isSigned) return guard
+    const other = staged(vector, policy, Guard)
+    settled(other, vector.request)
+    return other
+  }
   const json = again().decideJson(request)
   same('as JSON', verdict, JSON.parse(json))
   same('again', again().decideJson({ ...request, headers: request.headers.flat() }), json)

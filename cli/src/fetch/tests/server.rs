@@ -17,10 +17,10 @@ use tokio_rustls::rustls::{
 };
 
 /// A certificate authority.
-pub(super) struct Ca(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self(CertifiedIssuer::self_signed(Self::params(name), KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -37,7 +37,7 @@ impl Ca {
     }
 
     /// A certificate for names and addresses, and its key.
-    pub(super) fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         self.issue_by(&CertificateParams::new(names).unwrap())
     }
@@ -52,7 +52,7 @@ impl Ca {
         }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
@@ -66,7 +66,7 @@ impl Ca {
 }
 
 /// What a server or a client proves itself with.
-pub(super) struct Issued {
+pub(crate) struct Issued {
     /// What is presented: its own certificate first.
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// Its own certificate and its key.
@@ -112,17 +112,17 @@ fn pin(key: &impl SigningKey) -> String {
     format!("sha256/{}", base64::engine::general_purpose::STANDARD.encode(digest))
 }
 
-pub(super) type Stream = StreamOwned<ServerConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ServerConnection, TcpStream>;
 
 /// Answers each connection in turn, and counts them. It ends with the test process.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Presents a certificate, reads the request, and lets `answer` write to the stream.
-    pub(super) fn start(
+    pub(crate) fn start(
         issued: &Issued,
         answer: impl Fn(&mut Stream, Vec<u8>) -> io::Result<()> + Send + 'static,
     ) -> Self {
@@ -157,12 +157,12 @@ impl Server {
         Self { address, connections }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// How many connections there were before one that this makes, so that none is still in the queue.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         let mut last = TcpStream::connect(self.address).unwrap();
         last.shutdown(std::net::Shutdown::Write).unwrap();
         // Ends when the server is done with it.
@@ -212,7 +212,7 @@ pub(super) fn flood(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a whole answer and ends TLS as it should be ended.
-pub(super) fn whole(stream: &mut Stream, answer: &[u8]) -> io::Result<()> {
+pub(crate) fn whole(stream: &mut Stream, answer: &[u8]) -> io::Result<()> {
     stream.write_all(answer)?;
     stream.conn.send_close_notify();
     stream.flush()
