@@ -170,23 +170,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Borrowed where there is no escape.
+    #[inline]
     fn string(&mut self) -> Result<Cow<'a, str>, Failure> {
         self.at = self.at.saturating_add(1);
-        let mut text = Cow::Borrowed(self.plain());
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.at = self.at.saturating_add(1);
-                    return Ok(text);
-                }
-                Some(b'\\') => {
-                    let character = self.escape()?;
-                    text.to_mut().push(character);
-                    let more = self.plain();
-                    text.to_mut().push_str(more);
-                }
-                _ => return Err(self.expected("`\"` at the end of the string")),
-            }
+        let text = self.plain();
+        if self.take(b'"') {
+            Ok(Cow::Borrowed(text))
+        } else {
+            self.escaped(text.to_owned()).map(Cow::Owned)
+        }
+    }
+
+    /// The rest of a string, behind what is plain.
+    #[cold]
+    fn escaped(&mut self, mut text: String) -> Result<String, Failure> {
+        while self.peek() == Some(b'\\') {
+            text.push(self.escape()?);
+            text.push_str(self.plain());
+        }
+        if self.take(b'"') {
+            Ok(text)
+        } else {
+            Err(self.expected("`\"` at the end of the string"))
         }
     }
 

@@ -245,7 +245,7 @@ fn judge_issuer<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Res
     let issuer = issuer
         .as_str()
         .ok_or_else(|| malformed("`iss` is no string", section))?;
-    if issuer != section.issuer {
+    if *issuer != *section.issuer {
         let what = "`iss` is another issuer";
         return Err(fail(Reason::IssuerMismatch, what, &section.rules.issuer));
     }

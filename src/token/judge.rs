@@ -397,7 +397,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         let sections = self.context.asked.iter();
         let mut sections = sections.filter_map(|index| Some((*index, self.section(*index)?)));
         sections
-            .find(|(_, section)| section.issuer == issuer)
+            .find(|(_, section)| *section.issuer == *issuer)
             .ok_or_else(|| fail(Reason::IssuerMismatch, "`iss` is none of the issuers", &rules.issuer))
     }
 
@@ -458,8 +458,8 @@ impl Verified {
         Self {
             section: index,
             identity: Arc::new(TokenIdentity {
-                name: section.name.clone(),
-                issuer: section.issuer.clone(),
+                name: Arc::clone(&section.name),
+                issuer: Arc::clone(&section.issuer),
                 subject,
                 scopes,
                 claims: payload,

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memrchr};
+
 use super::algorithm::JwsAlgorithm;
 use super::base64url;
 use super::key::VerificationKey;
@@ -68,6 +70,12 @@ pub(super) struct Parts<'a> {
     pub(super) signature: Vec<u8>,
 }
 
+/// What is before the dot at that place, and what is behind it.
+fn split(text: &str, dot: Option<usize>) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_at_checked(dot?)?;
+    Some((before, rest.strip_prefix('.')?))
+}
+
 /// The payload of a token, or what a server says of one: claims as text, which takes less room and time than a tree of them.
 #[derive(Clone)]
 pub(crate) struct Payload(Vec<u8>);
@@ -112,8 +120,8 @@ impl<'a> Parts<'a> {
             return Err(JwsError::Malformed);
         }
         let text = std::str::from_utf8(token).map_err(|_| JwsError::Malformed)?;
-        let (signed, signature) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
+        let (signed, signature) = split(text, memrchr(b'.', token)).ok_or(JwsError::Malformed)?;
+        let (header, payload) = split(signed, memchr(b'.', token)).ok_or(JwsError::Malformed)?;
         if header.is_empty() || signature.is_empty() {
             return Err(JwsError::Malformed);
         }

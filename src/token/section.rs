@@ -8,8 +8,10 @@ use crate::secret::{Secret, SecretReference};
 /// What a policy wants of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenSection {
-    pub(crate) name: String,
-    pub(crate) issuer: String,
+    /// As identities share it.
+    pub(crate) name: Arc<str>,
+    /// The same.
+    pub(crate) issuer: Arc<str>,
     pub(crate) audience: Vec<String>,
     pub(crate) algorithms: Vec<JwsAlgorithm>,
     /// As [`normal_type`] makes them; the empty one admits an absent `typ`.
