@@ -2,13 +2,18 @@
 //!
 //! Refuses duplicate keys, more than 64 levels, and bytes that are not UTF-8. Numbers that are no safe integers are kept as text.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ops::Range;
+use std::hash::Hash;
+use std::ops::{Deref, Range};
 
 use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 
 /// The deepest nesting of lists and objects.
 const MAX_DEPTH: usize = 64;
+
+/// As many keys of one table are compared one by one: a set of them would take longer.
+const FEW: usize = 16;
 
 /// Why a text is no JSON, and where.
 #[derive(Clone, Debug)]
@@ -26,8 +31,21 @@ pub(crate) enum JsonErrorKind {
 
 /// Reads one value, with nothing but white space around it.
 pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
+    read(text).map_err(|failure| *failure)
+}
+
+/// The same, with strings that are borrowed where they have no escape.
+pub(crate) fn parse_borrowed(text: &str) -> Result<Node<Cow<'_, str>>, JsonError> {
+    read(text).map_err(|failure| *failure)
+}
+
+/// In a box: where nothing fails, values are moved all the time.
+type Failure = Box<JsonError>;
+
+fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, Failure> {
     let mut reader = Reader { text, at: 0 };
-    let node = reader.value(0)?;
+    let mut node = Node::new(Value::Null, 0..0);
+    reader.value(0, &mut node)?;
     reader.skip_white_space();
     if reader.at == text.len() {
         Ok(node)
@@ -36,35 +54,43 @@ pub(crate) fn parse(text: &str) -> Result<Node, JsonError> {
     }
 }
 
+/// What strings are read into.
+trait Text<'a>: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash {}
+
+impl<'a, S: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash> Text<'a> for S {}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
+impl<'a> Reader<'a> {
+    /// Reads a value into its place, as moving it there would take longer.
+    fn value<S: Text<'a>>(&mut self, depth: usize, node: &mut Node<S>) -> Result<(), Failure> {
         self.skip_white_space();
         let start = self.at;
-        let value = match self.peek() {
-            Some(b'{') => self.table(depth)?,
-            Some(b'[') => self.list(depth)?,
-            Some(b'"') => Value::String(self.string()?),
+        node.value = match self.peek() {
+            Some(b'{') => Value::Table(self.table(depth)?),
+            Some(b'[') => Value::List(self.list(depth)?),
+            Some(b'"') => Value::String(self.string()?.into()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ if self.take("true") => Value::Boolean(true),
-            _ if self.take("false") => Value::Boolean(false),
-            _ if self.take("null") => Value::Null,
+            _ if self.take_word("true") => Value::Boolean(true),
+            _ if self.take_word("false") => Value::Boolean(false),
+            _ if self.take_word("null") => Value::Null,
             _ => return Err(self.expected("a value")),
         };
-        Ok(Node::new(value, start..self.at))
+        node.span = start..self.at;
+        Ok(())
     }
 
-    fn table(&mut self, depth: usize) -> Result<Value, JsonError> {
+    fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Vec<Entry<S>>, Failure> {
         let depth = self.deeper(depth)?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<Entry<S>> = Vec::new();
         let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
+        let mut bits = 0_u64;
         self.skip_white_space();
-        if self.take("}") {
-            return Ok(Value::Table(entries));
+        if self.take(b'}') {
+            return Ok(entries);
         }
         loop {
             self.skip_white_space();
@@ -72,85 +98,115 @@ impl Reader<'_> {
             if self.peek() != Some(b'"') {
                 return Err(self.expected("a key in double quotes"));
             }
-            let key = self.string()?;
+            let key = S::from(self.string()?);
             let key_span = start..self.at;
-            if !keys.insert(key.clone()) {
-                return Err(JsonError {
-                    kind: JsonErrorKind::DuplicateKey(key),
+            // A key whose bit is not set yet is new.
+            let bit = 1_u64.rotate_left(
+                key.bytes()
+                    .fold(0, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte.into())),
+            );
+            let is_known = if entries.len() < FEW {
+                bits & bit != 0 && entries.iter().any(|entry| entry.key == key)
+            } else {
+                if keys.is_empty() {
+                    keys.extend(entries.iter().map(|entry| entry.key.clone()));
+                }
+                !keys.insert(key.clone())
+            };
+            if is_known {
+                return Err(Box::new(JsonError {
+                    kind: JsonErrorKind::DuplicateKey((*key).to_owned()),
                     span: key_span,
-                });
+                }));
             }
+            bits |= bit;
             self.skip_white_space();
-            if !self.take(":") {
+            if !self.take(b':') {
                 return Err(self.expected("`:`"));
             }
-            let node = self.value(depth)?;
-            entries.push(Entry { key, key_span, node });
+            let node = Node::new(Value::Null, 0..0);
+            let entry = entries.push_mut(Entry { key, key_span, node });
+            self.value(depth, &mut entry.node)?;
             self.skip_white_space();
-            if self.take("}") {
-                return Ok(Value::Table(entries));
+            if self.take(b'}') {
+                return Ok(entries);
             }
-            if !self.take(",") {
+            if !self.take(b',') {
                 return Err(self.expected("`,` or `}`"));
             }
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, JsonError> {
+    fn list<S: Text<'a>>(&mut self, depth: usize) -> Result<Vec<Node<S>>, Failure> {
         let depth = self.deeper(depth)?;
         let mut items = Vec::new();
         self.skip_white_space();
-        if self.take("]") {
-            return Ok(Value::List(items));
+        if self.take(b']') {
+            return Ok(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            self.value(depth, items.push_mut(Node::new(Value::Null, 0..0)))?;
             self.skip_white_space();
-            if self.take("]") {
-                return Ok(Value::List(items));
+            if self.take(b']') {
+                return Ok(items);
             }
-            if !self.take(",") {
+            if !self.take(b',') {
                 return Err(self.expected("`,` or `]`"));
             }
         }
     }
 
     /// Steps over the opening bracket.
-    fn deeper(&mut self, depth: usize) -> Result<usize, JsonError> {
+    fn deeper(&mut self, depth: usize) -> Result<usize, Failure> {
         let start = self.at;
         self.at = self.at.saturating_add(1);
         if depth >= MAX_DEPTH {
-            return Err(JsonError {
+            return Err(Box::new(JsonError {
                 kind: JsonErrorKind::TooDeep,
                 span: start..self.at,
-            });
+            }));
         }
         Ok(depth.saturating_add(1))
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
+    /// Borrowed where there is no escape.
+    #[inline]
+    fn string(&mut self) -> Result<Cow<'a, str>, Failure> {
         self.at = self.at.saturating_add(1);
-        let mut text = String::new();
-        loop {
-            let rest = self.rest();
-            let plain = rest
-                .bytes()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
-                .unwrap_or(rest.len());
-            text.push_str(rest.get(..plain).unwrap_or_default());
-            self.at = self.at.saturating_add(plain);
-            match self.peek() {
-                Some(b'"') => {
-                    self.at = self.at.saturating_add(1);
-                    return Ok(text);
-                }
-                Some(b'\\') => text.push(self.escape()?),
-                _ => return Err(self.expected("`\"` at the end of the string")),
-            }
+        let text = self.plain();
+        if self.take(b'"') {
+            Ok(Cow::Borrowed(text))
+        } else {
+            self.escaped(text.to_owned()).map(Cow::Owned)
         }
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    /// The rest of a string, behind what is plain.
+    #[cold]
+    fn escaped(&mut self, mut text: String) -> Result<String, Failure> {
+        while self.peek() == Some(b'\\') {
+            text.push(self.escape()?);
+            text.push_str(self.plain());
+        }
+        if self.take(b'"') {
+            Ok(text)
+        } else {
+            Err(self.expected("`\"` at the end of the string"))
+        }
+    }
+
+    /// Up to what ends a string, begins an escape, or may not occur.
+    fn plain(&mut self) -> &'a str {
+        let rest = self.rest();
+        let length = rest
+            .bytes()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+            .unwrap_or(rest.len());
+        self.at = self.at.saturating_add(length);
+        rest.get(..length).unwrap_or_default()
+    }
+
+    fn escape(&mut self) -> Result<char, Failure> {
         const SHORT: [(&str, char); 8] = [
             ("\\\"", '"'),
             ("\\\\", '\\'),
@@ -162,14 +218,16 @@ impl Reader<'_> {
             ("\\t", '\t'),
         ];
         for (escape, character) in SHORT {
-            if self.take(escape) {
+            if self.take_word(escape) {
                 return Ok(character);
             }
         }
         let start = self.at;
-        let bad = |reader: &Self| JsonError {
-            kind: JsonErrorKind::Expected("an escape of RFC 8259 §7 without lone surrogates"),
-            span: start..reader.at.max(start.saturating_add(1)).min(reader.text.len()),
+        let bad = |reader: &Self| {
+            Box::new(JsonError {
+                kind: JsonErrorKind::Expected("an escape of RFC 8259 §7 without lone surrogates"),
+                span: start..reader.at.max(start.saturating_add(1)).min(reader.text.len()),
+            })
         };
         let first = self.code_unit().ok_or_else(|| bad(self))?;
         let mut units = vec![first];
@@ -193,9 +251,9 @@ impl Reader<'_> {
         Some(unit)
     }
 
-    fn number(&mut self) -> Result<Value, JsonError> {
+    fn number<S: Text<'a>>(&mut self) -> Result<Value<S>, Failure> {
         let start = self.at;
-        let _ = self.take("-");
+        let _ = self.take(b'-');
         let integer = self.digits();
         if integer == 0
             || (integer > 1
@@ -204,16 +262,16 @@ impl Reader<'_> {
                     .get(start..)
                     .is_some_and(|text| text.trim_start_matches('-').starts_with('0')))
         {
-            return Err(JsonError {
+            return Err(Box::new(JsonError {
                 span: start..self.at,
-                ..self.expected("a number")
-            });
+                ..*self.expected("a number")
+            }));
         }
-        if self.take(".") && self.digits() == 0 {
+        if self.take(b'.') && self.digits() == 0 {
             return Err(self.expected("a digit"));
         }
-        if self.take("e") || self.take("E") {
-            let _ = self.take("+") || self.take("-");
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
             if self.digits() == 0 {
                 return Err(self.expected("a digit"));
             }
@@ -223,7 +281,7 @@ impl Reader<'_> {
             .parse()
             .ok()
             .filter(|value| (-MAX_INTEGER..=MAX_INTEGER).contains(value) && text != "-0")
-            .map_or_else(|| Value::OtherNumber(text.to_owned()), Value::Integer))
+            .map_or_else(|| Value::OtherNumber(Cow::Borrowed(text).into()), Value::Integer))
     }
 
     fn digits(&mut self) -> usize {
@@ -237,17 +295,21 @@ impl Reader<'_> {
     }
 
     fn skip_white_space(&mut self) {
-        let rest = self.rest();
-        let count = rest
-            .bytes()
-            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-        self.at = self.at.saturating_add(count.unwrap_or(rest.len()));
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at = self.at.saturating_add(1);
+        }
     }
 
-    fn take(&mut self, token: &str) -> bool {
-        let found = self.rest().starts_with(token);
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at = self.at.saturating_add(usize::from(found));
+        found
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = self.rest().starts_with(word);
         if found {
-            self.at = self.at.saturating_add(token.len());
+            self.at = self.at.saturating_add(word.len());
         }
         found
     }
@@ -256,16 +318,16 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn rest(&self) -> &str {
+    fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn expected(&self, what: &'static str) -> JsonError {
+    fn expected(&self, what: &'static str) -> Failure {
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
-        JsonError {
+        Box::new(JsonError {
             kind: JsonErrorKind::Expected(what),
             span: self.at..self.at.saturating_add(length),
-        }
+        })
     }
 }
 

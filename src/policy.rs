@@ -157,7 +157,7 @@ impl Policy {
     /// The names of the `tokens` sections, in the policy's order. None without feature `tokens`, which refuses a policy that has them.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         #[cfg(feature = "tokens")]
-        let sections = self.tokens.iter().map(|section| section.name.as_str());
+        let sections = self.tokens.iter().map(|section| &*section.name);
         #[cfg(not(feature = "tokens"))]
         let sections = std::iter::empty();
         sections

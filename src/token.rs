@@ -36,6 +36,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use claims::is_scope;
 #[cfg(feature = "tokens")]
 pub(crate) use judge::{Evidence, TokenContext, TokenStep, judge, token_of};
+#[cfg(feature = "tokens")]
+pub(crate) use jws::Payload;
 #[cfg(all(feature = "wasm", feature = "tokens"))]
 pub(crate) use jws::Unverified;
 pub use jws::{Jws, JwsError, MAX_TOKEN};

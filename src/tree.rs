@@ -5,27 +5,28 @@ mod bytes;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A value and the bytes of the text that hold it; an empty range where there is no text.
+/// A value and the bytes of the text that hold it; an empty range where there is no text. Its strings are its own, or borrowed from the text where `S` is
+/// a [`Cow`].
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
+pub(crate) struct Node<S = String> {
+    pub(crate) value: Value<S>,
     pub(crate) span: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub(crate) enum Value<S = String> {
     Null,
     Boolean(bool),
     Integer(i64),
     /// A number that is no integer from -(2^53-1) to 2^53-1, as it was written.
-    OtherNumber(String),
-    String(String),
-    List(Vec<Node>),
-    Table(Vec<Entry>),
+    OtherNumber(S),
+    String(S),
+    List(Vec<Node<S>>),
+    Table(Vec<Entry<S>>),
     /// A TOML date or time, which no policy has.
     #[cfg_attr(
         not(any(feature = "toml", feature = "wasm", test)),
@@ -36,35 +37,21 @@ pub(crate) enum Value {
 
 /// A key and its value. Keys of one table are distinct.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
+pub(crate) struct Entry<S = String> {
+    pub(crate) key: S,
     pub(crate) key_span: Range<usize>,
-    pub(crate) node: Node,
+    pub(crate) node: Node<S>,
 }
 
 /// The largest integer that every JSON reader keeps exact (RFC 8785 §3.2.2.3).
 pub(crate) const MAX_INTEGER: i64 = (1 << 53) - 1;
 
-impl Node {
-    pub(crate) const fn new(value: Value, span: Range<usize>) -> Self {
+impl<S> Node<S> {
+    pub(crate) const fn new(value: Value<S>, span: Range<usize>) -> Self {
         Self { value, span }
     }
 
-    /// What kind of value this is, for messages.
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Null => "null",
-            Value::Boolean(_) => "a boolean",
-            Value::Integer(_) => "an integer",
-            Value::OtherNumber(_) => "a number",
-            Value::String(_) => "a string",
-            Value::List(_) => "a list",
-            Value::Table(_) => "a table",
-            Value::Datetime => "a date or time",
-        }
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry<S>] {
         match &self.value {
             Value::Table(entries) => entries,
             _ => &[],
@@ -75,21 +62,6 @@ impl Node {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
-        }
-    }
-
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries().iter().find(|entry| entry.key == key)
-    }
-
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        self.entry(key).map(|entry| &entry.node)
-    }
-
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        match &self.value {
-            Value::String(text) => Some(text),
-            _ => None,
         }
     }
 
@@ -104,6 +76,39 @@ impl Node {
         match self.value {
             Value::Integer(value) => Some(value),
             _ => None,
+        }
+    }
+}
+
+impl<S: Deref<Target = str>> Node<S> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry<S>> {
+        self.entries().iter().find(|entry| *entry.key == *key)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Node {
+    /// What kind of value this is, for messages.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Boolean(_) => "a boolean",
+            Value::Integer(_) => "an integer",
+            Value::OtherNumber(_) => "a number",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Datetime => "a date or time",
         }
     }
 

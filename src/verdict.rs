@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::authority::{Authority, Scheme};
 #[cfg(feature = "tokens")]
-use crate::tree::Node;
+use crate::token::Payload;
 
 /// Allow or deny.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -240,12 +240,12 @@ impl<'a> Identity<'a> {
 /// The identity that a token proves.
 #[derive(Debug)]
 pub struct TokenIdentity {
-    pub(crate) name: String,
-    pub(crate) issuer: String,
+    pub(crate) name: Arc<str>,
+    pub(crate) issuer: Arc<str>,
     pub(crate) subject: Option<String>,
     pub(crate) scopes: Vec<String>,
     #[cfg(feature = "tokens")]
-    pub(crate) claims: Node,
+    pub(crate) claims: Payload,
 }
 
 impl TokenIdentity {
@@ -465,8 +465,8 @@ impl<'a> Verdict<'a> {
                 }),
                 #[cfg(feature = "tokens")]
                 token: identity.token.as_ref().map(|token| TokenIdentityDocument {
-                    name: token.name.clone(),
-                    issuer: token.issuer.clone(),
+                    name: token.name().to_owned(),
+                    issuer: token.issuer().to_owned(),
                     subject: token.subject.clone(),
                     scopes: token.scopes.clone(),
                     claims: token.claims.to_json(),

@@ -428,7 +428,7 @@ impl Guard {
     }
 
     fn token_section(&self, name: &str) -> Option<usize> {
-        self.policy.tokens.iter().position(|section| section.name == name)
+        self.policy.tokens.iter().position(|section| *section.name == *name)
     }
 }
 

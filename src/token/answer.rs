@@ -1,8 +1,7 @@
 //! What other servers answer: key sets that were fetched, and what an opaque token is worth. Decides whether an answer can be used at all.
 
-use super::jws::object;
+use super::jws::{Payload, object};
 use super::key_set::{KeySet, KeySetErrors, MAX_KEY_SET};
-use crate::tree::Node;
 
 /// The longest answer that is read, in bytes: 64 KiB.
 pub const MAX_ANSWER: usize = MAX_KEY_SET;
@@ -130,7 +129,7 @@ pub(super) fn keys(answer: Option<TokenAnswer<'_>>, pins: &[String]) -> Result<(
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Introspected {
     /// An object whose `active` is a boolean; none if there was no answer that can be used.
-    pub(super) claims: Option<Node>,
+    pub(super) claims: Option<Payload>,
     /// The length of the answer, in bytes.
     pub(super) length: usize,
 }
@@ -140,9 +139,11 @@ impl Introspected {
         let read = json(answer, &["application/json"]).and_then(|body| {
             let claims = object(body).ok_or(AnswerError::Form)?;
             let has_active = claims.get("active").is_some_and(|active| active.as_bool().is_some());
-            let claims = Some(claims).filter(|_| has_active).ok_or(AnswerError::Form)?;
+            if !has_active {
+                return Err(AnswerError::Form);
+            }
             Ok(Self {
-                claims: Some(claims),
+                claims: Some(Payload::new(body.to_vec())),
                 length: body.len(),
             })
         });

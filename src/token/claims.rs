@@ -1,23 +1,81 @@
 //! What a token claims (RFC 7519 §4), held against a section of the policy.
 
+use super::jws::Object;
 use super::section::TokenSection;
 use crate::request::Timestamp;
-use crate::tree::{Node, Value};
+use crate::tree::Value;
 use crate::verdict::{Detail, Failure, Reason};
 
 /// 9999-12-31T23:59:59Z.
 const MAX_DATE: i64 = 253_402_300_799;
-
-/// Claims that are strings wherever they occur.
-const STRINGS: [&str; 4] = ["sub", "jti", "client_id", "azp"];
 
 /// What the claims proved.
 #[derive(Debug)]
 pub(super) struct Claims {
     pub(super) subject: Option<String>,
     pub(super) scopes: Vec<String>,
-    /// `exp`.
-    pub(super) expires: u64,
+    pub(super) dates: Dates,
+}
+
+/// A payload, and those of its members that every section looks at, found in one pass.
+pub(super) struct Members<'p, 'x> {
+    all: &'p Object<'x>,
+    issuer: Option<&'p Object<'x>>,
+    audience: Option<&'p Object<'x>>,
+    pub(super) dates: Dates,
+    subject: Option<&'p Object<'x>>,
+    /// `jti`, `client_id` and `azp`: as `sub`, strings wherever they occur.
+    strings: [Option<&'p Object<'x>>; 3],
+    confirmation: Option<&'p Object<'x>>,
+    scope: Option<&'p Object<'x>>,
+    scp: Option<&'p Object<'x>>,
+}
+
+impl<'p, 'x> Members<'p, 'x> {
+    pub(super) fn of(all: &'p Object<'x>) -> Self {
+        let [mut issuer, mut audience, mut subject, mut id, mut client_id, mut party] = [None; 6];
+        let [
+            mut expires,
+            mut not_before,
+            mut issued,
+            mut confirmation,
+            mut scope,
+            mut scp,
+        ] = [None; 6];
+        for member in all.entries() {
+            let place = match &*member.key {
+                "iss" => &mut issuer,
+                "aud" => &mut audience,
+                "exp" => &mut expires,
+                "nbf" => &mut not_before,
+                "iat" => &mut issued,
+                "sub" => &mut subject,
+                "jti" => &mut id,
+                "client_id" => &mut client_id,
+                "azp" => &mut party,
+                "cnf" => &mut confirmation,
+                "scope" => &mut scope,
+                "scp" => &mut scp,
+                _ => continue,
+            };
+            *place = Some(&member.node);
+        }
+        Self {
+            all,
+            issuer,
+            audience,
+            dates: Dates {
+                expires: Date::of(expires),
+                not_before: Date::of(not_before),
+                issued: Date::of(issued),
+            },
+            subject,
+            strings: [id, client_id, party],
+            confirmation,
+            scope,
+            scp,
+        }
+    }
 }
 
 /// One rule of step 10 (contract §12), but for scopes. Each stands alone, so that a trace can go on past one that fails.
@@ -65,32 +123,68 @@ impl Rule {
 
     pub(super) fn judge<'a>(
         self,
-        payload: &Node,
+        payload: &Members<'_, '_>,
         section: &'a TokenSection,
         now: Timestamp,
     ) -> Result<(), Failure<'a>> {
+        match self {
+            Self::Issuer => judge_issuer(payload, section),
+            Self::Audience => judge_audience(payload, section),
+            Self::Expiry | Self::NotBefore | Self::IssuedAt | Self::Period | Self::MaxLifetime | Self::MaxAge => {
+                self.judge_time(payload.dates, section, now)
+            }
+            Self::Required => {
+                let is_absent = |name: &String| {
+                    payload
+                        .all
+                        .get(name)
+                        .is_none_or(|node| matches!(node.value, Value::Null))
+                };
+                if section.required_claims.iter().any(is_absent) {
+                    let what = "a required claim is missing";
+                    return Err(fail(Reason::ClaimMissing, what, &section.rules.required_claims));
+                }
+                Ok(())
+            }
+            Self::Strings => {
+                let strings = payload.strings.iter().flatten().chain(&payload.subject);
+                if strings.into_iter().any(|node| node.as_str().is_none()) {
+                    return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string", section));
+                }
+                Ok(())
+            }
+            Self::Expected => judge_expected(payload, section),
+            Self::Binding => {
+                if payload.confirmation.is_some() {
+                    let what = "the token is bound to its holder by `cnf`, which is not checked";
+                    return Err(fail(Reason::TokenBindingMissing, what, &section.rules.section));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// One of [`Self::TIMES`], or the period.
+    fn judge_time<'a>(self, dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
         let rules = &section.rules;
-        let dates = Dates { payload, section };
         let latest = now.0.saturating_add(section.clock_tolerance);
         let early = || {
             let what = "the token is not valid yet";
             Err(fail(Reason::TokenNotYetValid, what, &rules.clock_tolerance))
         };
         match self {
-            Self::Issuer => judge_issuer(payload, section),
-            Self::Audience => judge_audience(payload, section),
             Self::Expiry => {
-                if now.0 >= dates.expiry()?.saturating_add(section.clock_tolerance) {
+                if now.0 >= dates.expiry(section)?.saturating_add(section.clock_tolerance) {
                     let what = "the token has expired";
                     return Err(fail(Reason::TokenExpired, what, &rules.clock_tolerance));
                 }
                 Ok(())
             }
-            Self::NotBefore => match dates.of("nbf")? {
+            Self::NotBefore => match dates.not_before.read(section)? {
                 Some(not_before) if not_before > latest => early(),
                 _ => Ok(()),
             },
-            Self::IssuedAt => match dates.of("iat")? {
+            Self::IssuedAt => match dates.issued.read(section)? {
                 None if section.max_lifetime.is_some() || section.max_age.is_some() => {
                     Err(missing("`iat` is missing", section))
                 }
@@ -98,22 +192,26 @@ impl Rule {
                 _ => Ok(()),
             },
             Self::Period => {
-                let Some(expires) = dates.of("exp")? else {
+                let Some(expires) = dates.expires.read(section)? else {
                     return Ok(());
                 };
-                if dates.of("iat")?.is_some_and(|issued| expires <= issued) {
+                if dates.issued.read(section)?.is_some_and(|issued| expires <= issued) {
                     return Err(malformed("the token expires before it was issued", section));
                 }
-                if dates.of("nbf")?.is_some_and(|not_before| expires <= not_before) {
+                if dates
+                    .not_before
+                    .read(section)?
+                    .is_some_and(|not_before| expires <= not_before)
+                {
                     return Err(malformed("the token expires before it is valid", section));
                 }
                 Ok(())
             }
             Self::MaxLifetime => {
-                let (Some(most), Some(issued)) = (section.max_lifetime, dates.of("iat")?) else {
+                let (Some(most), Some(issued)) = (section.max_lifetime, dates.issued.read(section)?) else {
                     return Ok(());
                 };
-                let expires = dates.expiry()?;
+                let expires = dates.expiry(section)?;
                 if expires.saturating_sub(issued) > most {
                     let what = "the token lives too long";
                     return Err(fail(Reason::TokenLifetimeTooLong, what, &rules.max_lifetime));
@@ -121,7 +219,7 @@ impl Rule {
                 Ok(())
             }
             Self::MaxAge => {
-                let (Some(most), Some(issued)) = (section.max_age, dates.of("iat")?) else {
+                let (Some(most), Some(issued)) = (section.max_age, dates.issued.read(section)?) else {
                     return Ok(());
                 };
                 if now.0.saturating_sub(issued) > most {
@@ -130,80 +228,60 @@ impl Rule {
                 }
                 Ok(())
             }
-            Self::Required => {
-                let is_absent = |name: &String| payload.get(name).is_none_or(|node| matches!(node.value, Value::Null));
-                if section.required_claims.iter().any(is_absent) {
-                    let what = "a required claim is missing";
-                    return Err(fail(Reason::ClaimMissing, what, &rules.required_claims));
-                }
-                Ok(())
-            }
-            Self::Strings => {
-                let is_other = |name: &&str| payload.get(name).is_some_and(|node| node.as_str().is_none());
-                if STRINGS.iter().any(is_other) {
-                    return Err(malformed("`sub`, `jti`, `client_id` or `azp` is no string", section));
-                }
-                Ok(())
-            }
-            Self::Expected => judge_expected(payload, section),
-            Self::Binding => {
-                if payload.get("cnf").is_some() {
-                    let what = "the token is bound to its holder by `cnf`, which is not checked";
-                    return Err(fail(Reason::TokenBindingMissing, what, &rules.section));
-                }
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 }
 
 /// Judges the claims, but for the scopes that a route wants.
-pub(super) fn judge<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<Claims, Failure<'a>> {
+pub(super) fn judge<'a>(
+    payload: &Members<'_, '_>,
+    section: &'a TokenSection,
+    now: Timestamp,
+) -> Result<Claims, Failure<'a>> {
     for rule in Rule::ALL {
         rule.judge(payload, section, now)?;
     }
     Ok(Claims {
-        subject: payload.get("sub").and_then(Node::as_str).map(str::to_owned),
+        subject: payload.subject.and_then(Object::as_str).map(str::to_owned),
         scopes: read_scopes(payload, section)?,
-        expires: Dates { payload, section }.expiry()?,
+        dates: payload.dates,
     })
 }
 
 /// That the token counts now.
-pub(super) fn judge_times<'a>(payload: &Node, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
+pub(super) fn judge_times<'a>(dates: Dates, section: &'a TokenSection, now: Timestamp) -> Result<(), Failure<'a>> {
     let mut times = Rule::TIMES.into_iter();
-    times.try_for_each(|rule| rule.judge(payload, section, now))
+    times.try_for_each(|rule| rule.judge_time(dates, section, now))
 }
 
-fn judge_issuer<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    let issuer = payload.get("iss").ok_or_else(|| missing("`iss` is missing", section))?;
+fn judge_issuer<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let issuer = payload.issuer.ok_or_else(|| missing("`iss` is missing", section))?;
     let issuer = issuer
         .as_str()
         .ok_or_else(|| malformed("`iss` is no string", section))?;
-    if issuer != section.issuer {
+    if *issuer != *section.issuer {
         let what = "`iss` is another issuer";
         return Err(fail(Reason::IssuerMismatch, what, &section.rules.issuer));
     }
     Ok(())
 }
 
-fn judge_audience<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    let audience = payload.get("aud").ok_or_else(|| missing("`aud` is missing", section))?;
-    let audience = strings(audience).filter(|audience| !audience.is_empty());
+fn judge_audience<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let audience = payload.audience.ok_or_else(|| missing("`aud` is missing", section))?;
     let what = "`aud` is neither a string nor a list of strings";
-    let audience = audience.ok_or_else(|| malformed(what, section))?;
-    let is_listed = |one: &&str| section.audience.iter().any(|listed| listed == one);
-    if !audience.iter().any(is_listed) {
+    if !is_any(audience, &section.audience).ok_or_else(|| malformed(what, section))? {
         let what = "`aud` is another audience";
         return Err(fail(Reason::AudienceMismatch, what, &section.rules.audience));
     }
     Ok(())
 }
 
-fn judge_expected<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+fn judge_expected<'a>(payload: &Members<'_, '_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
     for (name, values) in &section.expect {
         let by = |reason, what| fail(reason, what, &section.rules.expect);
         let node = payload
+            .all
             .get(name)
             .ok_or_else(|| by(Reason::ClaimMissing, "an expected claim is missing"))?;
         let text = node
@@ -217,9 +295,12 @@ fn judge_expected<'a>(payload: &Node, section: &'a TokenSection) -> Result<(), F
 }
 
 /// The scopes of a token, in order, each once.
-pub(super) fn read_scopes<'a>(payload: &Node, section: &'a TokenSection) -> Result<Vec<String>, Failure<'a>> {
+pub(super) fn read_scopes<'a>(
+    payload: &Members<'_, '_>,
+    section: &'a TokenSection,
+) -> Result<Vec<String>, Failure<'a>> {
     let what = "`scope` or `scp` is no list of scopes, or they differ";
-    scopes(payload).ok_or_else(|| malformed(what, section))
+    scopes(payload.scope, payload.scp).ok_or_else(|| malformed(what, section))
 }
 
 fn fail<'a>(reason: Reason, what: &'static str, rule: &'a str) -> Failure<'a> {
@@ -234,20 +315,52 @@ fn malformed<'a>(what: &'static str, section: &'a TokenSection) -> Failure<'a> {
     fail(Reason::ClaimMalformed, what, &section.rules.section)
 }
 
-/// The times of a token.
-pub(super) struct Dates<'p, 'a> {
-    pub(super) payload: &'p Node,
-    pub(super) section: &'a TokenSection,
+/// The times of a token, as far as they are there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dates {
+    /// `exp`.
+    pub(super) expires: Date,
+    /// `nbf`.
+    pub(super) not_before: Date,
+    /// `iat`.
+    pub(super) issued: Date,
 }
 
-impl<'a> Dates<'_, 'a> {
-    pub(super) fn of(&self, name: &str) -> Result<Option<u64>, Failure<'a>> {
-        let read = |node| date(node).ok_or_else(|| malformed("a time is no integer of Unix seconds", self.section));
-        self.payload.get(name).map(read).transpose()
+/// NumericDate (RFC 7519 §2), in whole seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Date {
+    Absent,
+    Malformed,
+    At(u64),
+}
+
+impl Dates {
+    fn expiry(self, section: &TokenSection) -> Result<u64, Failure<'_>> {
+        let expires = self.expires.read(section)?;
+        expires.ok_or_else(|| missing("`exp` is missing", section))
+    }
+}
+
+impl Date {
+    fn of(node: Option<&Object<'_>>) -> Self {
+        let Some(node) = node else { return Self::Absent };
+        let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds));
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        seconds.map_or(Self::Malformed, Self::At)
     }
 
-    fn expiry(&self) -> Result<u64, Failure<'a>> {
-        self.of("exp")?.ok_or_else(|| missing("`exp` is missing", self.section))
+    fn read(self, section: &TokenSection) -> Result<Option<u64>, Failure<'_>> {
+        match self {
+            Self::Malformed => Err(malformed("a time is no integer of Unix seconds", section)),
+            other => Ok(other.seconds()),
+        }
+    }
+
+    pub(super) const fn seconds(self) -> Option<u64> {
+        match self {
+            Self::At(seconds) => Some(seconds),
+            Self::Absent | Self::Malformed => None,
+        }
     }
 }
 
@@ -262,28 +375,25 @@ pub(super) fn judge_scopes<'a>(scopes: &[String], needed: &'a [String], text: &'
         .needing(text))
 }
 
-/// NumericDate (RFC 7519 §2), in whole seconds.
-fn date(node: &Node) -> Option<u64> {
-    let seconds = node.as_integer().filter(|seconds| (0..=MAX_DATE).contains(seconds))?;
-    u64::try_from(seconds).ok()
-}
-
-/// A string, or a list of strings.
-fn strings(node: &Node) -> Option<Vec<&str>> {
+/// Whether one of a string, or of a list of at least one string, is listed; none of anything else.
+fn is_any(node: &Object<'_>, listed: &[String]) -> Option<bool> {
+    let is_listed = |one: &str| listed.iter().any(|other| other == one);
     match &node.value {
-        Value::String(text) => Some(vec![text]),
-        Value::List(items) => items.iter().map(Node::as_str).collect(),
+        Value::String(text) => Some(is_listed(text)),
+        Value::List(items) if !items.is_empty() => items
+            .iter()
+            .try_fold(false, |any, item| Some(is_listed(item.as_str()?) || any)),
         _ => None,
     }
 }
 
 /// The scopes of `scope` or `scp`, in order, each once; none if either is malformed, or they differ.
-fn scopes(payload: &Node) -> Option<Vec<String>> {
-    let scope = match payload.get("scope") {
+fn scopes(scope: Option<&Object<'_>>, scp: Option<&Object<'_>>) -> Option<Vec<String>> {
+    let scope = match scope {
         None => None,
         Some(node) => Some(names(node.as_str()?)?),
     };
-    let scp = match payload.get("scp") {
+    let scp = match scp {
         None => None,
         Some(node) => Some(match &node.value {
             Value::String(text) => names(text)?,

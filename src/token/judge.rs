@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use super::algorithm::JwsAlgorithm;
-use super::claims::{self, Claims};
+use super::claims::{self, Claims, Dates, Members};
 use super::credential;
-use super::jws::{Jws, JwsError, Parts};
+use super::jws::{Header, JwsError, Object, Parts, Payload};
 use super::key::VerificationKey;
 use super::key_set::KeySet;
-use super::section::{TokenSection, TokenSource, normal_type};
+use super::section::{TokenSection, TokenSource, is_type};
 use super::store::{Held, TokenHash, TokenStore};
 use crate::request::{Request, Timestamp};
-use crate::tree::Node;
 use crate::verdict::{Detail, Failure, Reason, TokenIdentity};
 
 /// For how many seconds a client waits where a server that is asked about tokens cannot be.
@@ -47,21 +46,26 @@ pub(crate) enum TokenStep<'a> {
 
 /// A token of which all is in order but its signature, which is to be verified.
 pub(crate) struct Evidence {
-    section: usize,
-    payload: Node,
-    keys: Arc<KeySet>,
-    key: usize,
-    algorithm: JwsAlgorithm,
+    signer: Signer,
     /// The length of what is signed, from the token's beginning.
     signed: usize,
     signature: Vec<u8>,
+    payload: Payload,
+}
+
+/// The key that must have signed a token.
+pub(super) struct Signer {
+    pub(super) section: usize,
+    pub(super) keys: Arc<KeySet>,
+    pub(super) key: usize,
+    pub(super) algorithm: JwsAlgorithm,
 }
 
 /// A token that was verified, and whose claims are as the policy wants them, but for the time and the scopes of a route.
 pub(super) struct Verified {
     section: usize,
     pub(super) identity: Arc<TokenIdentity>,
-    pub(super) expires: u64,
+    pub(super) dates: Dates,
     /// Of the token, or of the answer about it.
     pub(super) length: usize,
     /// None of an opaque token.
@@ -69,46 +73,26 @@ pub(super) struct Verified {
 }
 
 impl Evidence {
-    pub(super) fn new(
-        section: usize,
-        payload: Node,
-        keys: Arc<KeySet>,
-        key: usize,
-        algorithm: JwsAlgorithm,
-        jws: Jws<'_>,
-    ) -> Self {
-        let (signed, signature) = jws.into_signature();
+    fn new(signer: Signer, parts: Parts<'_>) -> Self {
         Self {
-            section,
-            payload,
-            keys,
-            key,
-            algorithm,
-            signed,
-            signature,
+            signer,
+            signed: parts.signed.len(),
+            signature: parts.signature,
+            payload: parts.payload,
         }
     }
 
-    pub(super) fn into_payload(self) -> Node {
-        self.payload
-    }
-
-    /// True if the signature is one that the key can have made, by its form.
-    pub(super) fn is_possible(&self) -> bool {
-        self.key().is_some_and(|key| key.takes(self.algorithm, &self.signature))
-    }
-
     pub(crate) const fn algorithm(&self) -> JwsAlgorithm {
-        self.algorithm
+        self.signer.algorithm
     }
 
     pub(crate) fn key(&self) -> Option<&VerificationKey> {
-        self.keys.keys().get(self.key)
+        self.signer.key()
     }
 
     #[cfg(feature = "wasm")]
     pub(crate) fn place_of_key(&self) -> (Arc<KeySet>, usize) {
-        (Arc::clone(&self.keys), self.key)
+        (Arc::clone(&self.signer.keys), self.signer.key)
     }
 
     pub(crate) fn signature(&self) -> &[u8] {
@@ -119,10 +103,21 @@ impl Evidence {
     pub(crate) fn signed<'t>(&self, token: &'t [u8]) -> &'t [u8] {
         token.get(..self.signed).unwrap_or_default()
     }
+}
 
-    pub(super) fn is_right(&self, token: &[u8]) -> bool {
+impl Signer {
+    fn key(&self) -> Option<&VerificationKey> {
+        self.keys.keys().get(self.key)
+    }
+
+    /// True if the signature is one that the key can have made, by its form.
+    pub(super) fn takes(&self, signature: &[u8]) -> bool {
+        self.key().is_some_and(|key| key.takes(self.algorithm, signature))
+    }
+
+    pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
         self.key()
-            .is_some_and(|key| key.verifies(self.algorithm, self.signed(token), &self.signature))
+            .is_some_and(|key| key.verifies(self.algorithm, signed, signature))
     }
 }
 
@@ -225,7 +220,7 @@ impl<'c, 'a> Trial<'c, 'a> {
     fn counts(&self, verified: &Verified) -> Result<Arc<TokenIdentity>, Stop<'a>> {
         // INVARIANT: the store forgets all when the policy changes, so that there is a section.
         let section = self.section(verified.section).unwrap_or(self.first);
-        claims::judge_times(&verified.identity.claims, section, self.context.now)?;
+        claims::judge_times(verified.dates, section, self.context.now)?;
         let scopes = verified.identity.scopes();
         claims::judge_scopes(scopes, self.context.scopes, self.context.scope_text)?;
         Ok(Arc::clone(&verified.identity))
@@ -242,64 +237,108 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     fn verify(&self, store: &mut TokenStore) -> Result<Verified, Stop<'a>> {
-        let evidence = match store.memo.evidence.take() {
-            Some(evidence) => evidence,
-            None => self.read(store)?,
-        };
-        let is_public = !evidence.algorithm.is_symmetric();
-        let is_right = match store.memo.is_verified {
-            Some(is_right) => is_right,
-            None if is_public && store.verifies_outside() => {
-                store.memo.evidence = Some(evidence);
-                return Err(Stop(TokenStep::NeedsVerification));
+        let (signer, claims, payload) = match store.memo.evidence.take() {
+            Some(evidence) => {
+                let signed = evidence.signed(self.token);
+                let Some(is_right) = self.is_right(&evidence.signer, signed, &evidence.signature, store) else {
+                    store.memo.evidence = Some(evidence);
+                    return Err(Stop(TokenStep::NeedsVerification));
+                };
+                let members = self.members(&evidence.payload)?;
+                let claims = self.claims(&evidence.signer, is_right, &members)?;
+                drop(members);
+                (evidence.signer, claims, evidence.payload)
             }
-            None => evidence.is_right(self.token),
+            None => {
+                let parts = self.parts()?;
+                let (members, header) = self.parsed(&parts)?;
+                let signer = self.signer(&parts, &members, &header, store)?;
+                let signed = parts.signed.as_bytes();
+                let is_right = self.is_right(&signer, signed, &parts.signature, store);
+                let claims = is_right.map(|is_right| self.claims(&signer, is_right, &members));
+                drop((members, header));
+                match claims {
+                    Some(claims) => (signer, claims?, parts.payload),
+                    None => {
+                        store.memo.evidence = Some(Evidence::new(signer, parts));
+                        return Err(Stop(TokenStep::NeedsVerification));
+                    }
+                }
+            }
         };
-        let section = self.section(evidence.section).unwrap_or(self.first);
+        let section = self.section(signer.section).unwrap_or(self.first);
+        let (length, keys) = (self.token.len(), Some(signer.keys));
+        Ok(Verified::new((signer.section, section), payload, claims, length, keys))
+    }
+
+    /// Whether the signature is that of the key; none if that is to be found out outside.
+    fn is_right(&self, signer: &Signer, signed: &[u8], signature: &[u8], store: &TokenStore) -> Option<bool> {
+        let is_public = !signer.algorithm.is_symmetric();
+        match store.memo.is_verified {
+            None if is_public && store.verifies_outside() => None,
+            None => Some(signer.verifies(signed, signature)),
+            found => found,
+        }
+    }
+
+    fn claims(&self, signer: &Signer, is_right: bool, payload: &Object<'_>) -> Result<Claims, Stop<'a>> {
+        let section = self.section(signer.section).unwrap_or(self.first);
         if !is_right {
             return Err(mismatch(section).into());
         }
-        let claims = claims::judge(&evidence.payload, section, self.context.now)?;
-        let length = self.token.len();
-        let Evidence { payload, keys, .. } = evidence;
-        Ok(Verified::new(
-            (evidence.section, section),
-            payload,
-            claims,
-            length,
-            Some(keys),
-        ))
+        Ok(claims::judge(&Members::of(payload), section, self.context.now)?)
     }
 
-    /// Everything of a signed token but its signature and its claims.
-    fn read(&self, store: &mut TokenStore) -> Result<Evidence, Stop<'a>> {
-        let (payload, jws) = self.parsed()?;
-        let (index, section) = self.section_for(&payload)?;
-        judge_type(&jws, section)?;
-        let algorithm = judge_algorithm(&jws, section)?;
+    /// Everything of a signed token but its signature and its claims: which key must have signed it.
+    fn signer(
+        &self,
+        parts: &Parts<'a>,
+        payload: &Object<'_>,
+        header: &Header<'_>,
+        store: &mut TokenStore,
+    ) -> Result<Signer, Stop<'a>> {
+        let (index, section) = self.section_for(payload)?;
+        judge_type(header, section)?;
+        let algorithm = judge_algorithm(header, section)?;
         let keys = self.held(index, section, store)?;
-        let key = self.key(&jws, algorithm, &keys, (index, section), store)?;
-        let evidence = Evidence::new(index, payload, keys, key, algorithm, jws);
-        if evidence.is_possible() {
-            Ok(evidence)
+        let key = self.key(header, algorithm, &keys, (index, section), store)?;
+        let signer = Signer {
+            section: index,
+            keys,
+            key,
+            algorithm,
+        };
+        if signer.takes(&parts.signature) {
+            Ok(signer)
         } else {
             Err(mismatch(section).into())
         }
     }
 
+    /// The parts of a signed token.
+    pub(super) fn parts(&self) -> Result<Parts<'a>, Failure<'a>> {
+        Parts::read(self.token).map_err(|error| self.by_form(error))
+    }
+
     /// The form of a signed token: its payload, and its header.
-    pub(super) fn parsed(&self) -> Result<(Node, Jws<'a>), Failure<'a>> {
-        let by_form = |error: JwsError| match error {
+    pub(super) fn parsed<'x>(&self, parts: &'x Parts<'a>) -> Result<(Object<'x>, Header<'x>), Failure<'a>> {
+        let payload = self.members(&parts.payload)?;
+        Ok((payload, parts.header().map_err(|error| self.by_form(error))?))
+    }
+
+    fn members<'x>(&self, payload: &'x Payload) -> Result<Object<'x>, Failure<'a>> {
+        payload.object().ok_or_else(|| self.malformed())
+    }
+
+    fn by_form(&self, error: JwsError) -> Failure<'a> {
+        match error {
             JwsError::HeaderNotUnderstood => fail(
                 Reason::TokenHeaderNotUnderstood,
                 "the token's header has a member that is not understood",
                 &self.first.rules.section,
             ),
             _ => self.malformed(),
-        };
-        let parts = Parts::read(self.token).map_err(by_form)?;
-        let payload = parts.json_payload().map_err(by_form)?;
-        Ok((payload, parts.header().map_err(by_form)?))
+        }
     }
 
     /// The keys of a section.
@@ -324,13 +363,13 @@ impl<'c, 'a> Trial<'c, 'a> {
     /// The place of the one key for the token.
     pub(super) fn key(
         &self,
-        jws: &Jws<'a>,
+        header: &Header<'_>,
         algorithm: JwsAlgorithm,
         keys: &KeySet,
         (index, section): (usize, &'a TokenSection),
         store: &TokenStore,
     ) -> Result<usize, Stop<'a>> {
-        jws.key(keys, algorithm).map_err(|error| match error {
+        header.key(keys, algorithm).map_err(|error| match error {
             JwsError::AlgorithmNotAllowed => not_allowed(section).into(),
             _ if matches!(section.source, TokenSource::Url(_)) && store.may_fetch(index, self.context.now) => {
                 Stop(TokenStep::NeedsKeys(index))
@@ -340,7 +379,7 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     /// The section that a signed token is held against.
-    pub(super) fn section_for(&self, payload: &Node) -> Result<(usize, &'a TokenSection), Failure<'a>> {
+    pub(super) fn section_for(&self, payload: &Object<'_>) -> Result<(usize, &'a TokenSection), Failure<'a>> {
         match self.context.asked {
             [only] => Ok((*only, self.first)),
             _ => self.chosen(payload),
@@ -348,7 +387,7 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     /// The section of the token's own issuer: never tried, chosen.
-    fn chosen(&self, payload: &Node) -> Result<(usize, &'a TokenSection), Failure<'a>> {
+    fn chosen(&self, payload: &Object<'_>) -> Result<(usize, &'a TokenSection), Failure<'a>> {
         let rules = &self.first.rules;
         let missing = || fail(Reason::ClaimMissing, "`iss` is missing", &rules.section);
         let malformed = || fail(Reason::ClaimMalformed, "`iss` is no string", &rules.section);
@@ -357,7 +396,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         let sections = self.context.asked.iter();
         let mut sections = sections.filter_map(|index| Some((*index, self.section(*index)?)));
         sections
-            .find(|(_, section)| section.issuer == issuer)
+            .find(|(_, section)| *section.issuer == *issuer)
             .ok_or_else(|| fail(Reason::IssuerMismatch, "`iss` is none of the issuers", &rules.issuer))
     }
 
@@ -365,11 +404,12 @@ impl<'c, 'a> Trial<'c, 'a> {
     fn introspect(&self, index: usize, store: &TokenStore) -> Result<Verified, Stop<'a>> {
         let section = self.first;
         self.judge_opaque()?;
-        let (claims, length) = self.answer(index, store)?;
-        judge_active(claims, section)?;
-        judge_token_type(claims, section)?;
-        let found = claims::judge(claims, section, self.context.now)?;
-        Ok(Verified::new((index, section), claims.clone(), found, length, None))
+        let (answer, length) = self.answer(index, store)?;
+        let claims = self.members(answer)?;
+        judge_active(&claims, section)?;
+        judge_token_type(&claims, section)?;
+        let found = claims::judge(&Members::of(&claims), section, self.context.now)?;
+        Ok(Verified::new((index, section), answer.clone(), found, length, None))
     }
 
     /// The form of an opaque token.
@@ -382,7 +422,7 @@ impl<'c, 'a> Trial<'c, 'a> {
     }
 
     /// What the server said of it, and the length of that.
-    pub(super) fn answer<'s>(&self, index: usize, store: &'s TokenStore) -> Result<(&'s Node, usize), Stop<'a>> {
+    pub(super) fn answer<'s>(&self, index: usize, store: &'s TokenStore) -> Result<(&'s Payload, usize), Stop<'a>> {
         let Some(answer) = &store.memo.introspected else {
             return Err(Stop(TokenStep::NeedsIntrospection(index)));
         };
@@ -408,26 +448,22 @@ impl<'c, 'a> Trial<'c, 'a> {
 impl Verified {
     fn new(
         (index, section): (usize, &TokenSection),
-        payload: Node,
+        payload: Payload,
         claims: Claims,
         length: usize,
         keys: Option<Arc<KeySet>>,
     ) -> Self {
-        let Claims {
-            subject,
-            scopes,
-            expires,
-        } = claims;
+        let Claims { subject, scopes, dates } = claims;
         Self {
             section: index,
             identity: Arc::new(TokenIdentity {
-                name: section.name.clone(),
-                issuer: section.issuer.clone(),
+                name: Arc::clone(&section.name),
+                issuer: Arc::clone(&section.issuer),
                 subject,
                 scopes,
                 claims: payload,
             }),
-            expires,
+            dates,
             length,
             keys,
         }
@@ -435,9 +471,12 @@ impl Verified {
 }
 
 /// That `typ` is listed.
-pub(super) fn judge_type<'a>(jws: &Jws<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    let kind = jws.kind().map_or_else(String::new, normal_type);
-    let is_listed = section.types.contains(&kind) && (jws.kind().is_none() || !kind.is_empty());
+pub(super) fn judge_type<'a>(header: &Header<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    let mut types = section.types.iter();
+    let is_listed = match header.kind() {
+        None => types.any(String::is_empty),
+        Some(kind) => types.any(|listed| !listed.is_empty() && is_type(kind, listed)),
+    };
     if is_listed {
         return Ok(());
     }
@@ -446,13 +485,13 @@ pub(super) fn judge_type<'a>(jws: &Jws<'_>, section: &'a TokenSection) -> Result
 }
 
 /// That `alg` is listed.
-pub(super) fn judge_algorithm<'a>(jws: &Jws<'_>, section: &'a TokenSection) -> Result<JwsAlgorithm, Failure<'a>> {
-    jws.algorithm(&section.algorithms).map_err(|_| not_allowed(section))
+pub(super) fn judge_algorithm<'a>(header: &Header<'_>, section: &'a TokenSection) -> Result<JwsAlgorithm, Failure<'a>> {
+    header.algorithm(&section.algorithms).map_err(|_| not_allowed(section))
 }
 
 /// That a server knows the token as one that counts.
-pub(super) fn judge_active<'a>(claims: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    if claims.get("active").and_then(Node::as_bool) == Some(true) {
+pub(super) fn judge_active<'a>(claims: &Object<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    if claims.get("active").and_then(Object::as_bool) == Some(true) {
         return Ok(());
     }
     let what = "the token is not active";
@@ -460,8 +499,8 @@ pub(super) fn judge_active<'a>(claims: &Node, section: &'a TokenSection) -> Resu
 }
 
 /// That a server knows it as a bearer token, if it says of what type it is.
-pub(super) fn judge_token_type<'a>(claims: &Node, section: &'a TokenSection) -> Result<(), Failure<'a>> {
-    match claims.get("token_type").map(Node::as_str) {
+pub(super) fn judge_token_type<'a>(claims: &Object<'_>, section: &'a TokenSection) -> Result<(), Failure<'a>> {
+    match claims.get("token_type").map(Object::as_str) {
         None => Ok(()),
         Some(Some(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
         Some(Some(_)) => {

@@ -8,8 +8,10 @@ use crate::secret::{Secret, SecretReference};
 /// What a policy wants of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenSection {
-    pub(crate) name: String,
-    pub(crate) issuer: String,
+    /// As identities share it.
+    pub(crate) name: Arc<str>,
+    /// The same.
+    pub(crate) issuer: Arc<str>,
     pub(crate) audience: Vec<String>,
     pub(crate) algorithms: Vec<JwsAlgorithm>,
     /// As [`normal_type`] makes them; the empty one admits an absent `typ`.
@@ -111,4 +113,18 @@ impl TokenRules {
 pub(crate) fn normal_type(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     lower.strip_prefix("application/").map_or(lower.clone(), str::to_owned)
+}
+
+/// True if a `typ` is that type, which is as [`normal_type`] makes it.
+pub(super) fn is_type(text: &str, normal: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let is_prefixed = text
+        .get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    let rest = if is_prefixed {
+        text.get(PREFIX.len()..)
+    } else {
+        Some(text)
+    };
+    rest.is_some_and(|rest| rest.eq_ignore_ascii_case(normal))
 }

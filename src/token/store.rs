@@ -28,7 +28,8 @@ const LONGEST_WAIT: u64 = 60;
 const KEPT_JWS: u64 = 300;
 /// How long the answer about an opaque token counts, in seconds.
 const KEPT_INTROSPECTION: u64 = 30;
-/// How much all kept tokens may weigh, in bytes: each four times the length of the token or the answer, as its claims take up about that, and [`ENTRY_WEIGHT`].
+/// How much all kept tokens may weigh, in bytes: each four times the length of the token or the answer, as its claims and scopes take up
+/// about that, and [`ENTRY_WEIGHT`].
 const CAPACITY: usize = 8 << 20;
 const ENTRY_WEIGHT: usize = 512;
 
@@ -258,7 +259,10 @@ impl TokenStore {
         } else {
             KEPT_INTROSPECTION
         };
-        let until = now.0.saturating_add(lifetime).min(verified.expires);
+        let until = now
+            .0
+            .saturating_add(lifetime)
+            .min(verified.dates.expires.seconds().unwrap_or(0));
         let share = CAPACITY.checked_div(self.fetched.len()).unwrap_or(0);
         let kept = Kept {
             verified: Arc::clone(verified),

@@ -4,13 +4,12 @@
 //! counts, and no other value.
 
 use super::algorithm::JwsAlgorithm;
-use super::claims::{self, Dates, Rule};
-use super::judge::{self, Evidence, Stop, TokenContext, TokenStep, Trial};
-use super::jws::Jws;
+use super::claims::{self, Dates, Members, Rule};
+use super::judge::{self, Signer, Stop, TokenContext, TokenStep, Trial};
+use super::jws::{Header, Object, Parts, Payload};
 use super::key::VerificationKey;
 use super::section::{TokenPlace, TokenSection, TokenSource};
 use super::store::TokenStore;
-use crate::tree::Node;
 use crate::verdict::{Check, Failure, Reason, write_escaped};
 
 /// The longest `alg` or `typ` that is shown, in bytes: `application/at+jwt` has 18.
@@ -131,8 +130,13 @@ impl Trace {
 
     fn signed<'a>(&mut self, trial: &Trial<'_, 'a>, store: &mut TokenStore) {
         let in_order = "three parts, of which header and payload are JSON objects";
-        let parsed = self.judged("form", &trial.first.rules.section, trial.parsed(), |_| in_order.into());
-        let section = parsed.and_then(|(payload, jws)| {
+        let parts = trial.parts();
+        let parsed = parts.as_ref().map_err(Clone::clone).and_then(|parts| {
+            let (payload, header) = trial.parsed(parts)?;
+            Ok((parts, payload, header))
+        });
+        let parsed = self.judged("form", &trial.first.rules.section, parsed, |_| in_order.into());
+        let section = parsed.and_then(|(parts, payload, header)| {
             let found = trial.section_for(&payload);
             let chosen = match (trial.context.asked, found) {
                 ([_], found) => found.ok(),
@@ -147,32 +151,33 @@ impl Trace {
                     self.judged("section", &trial.first.rules.issuer, found, name)
                 }
             };
-            Some((payload, jws, chosen?))
+            Some((parts, payload, header, chosen?))
         });
-        let verified = section.and_then(|(payload, jws, chosen)| self.header(trial, payload, jws, chosen, store));
-        if let Some((payload, section)) = verified {
-            self.claims(&payload, section, trial);
+        if let Some((parts, payload, header, chosen)) = section
+            && self.header(trial, parts, &header, chosen, store)
+        {
+            self.claims(&payload, chosen.1, trial);
         }
     }
 
-    /// The header, key and signature; the payload and its section if the signature is right.
+    /// The header, key and signature: true if the signature is right.
     fn header<'a>(
         &mut self,
         trial: &Trial<'_, 'a>,
-        payload: Node,
-        jws: Jws<'a>,
+        parts: &Parts<'a>,
+        header: &Header<'_>,
         (index, section): (usize, &'a TokenSection),
         store: &mut TokenStore,
-    ) -> Option<(Node, &'a TokenSection)> {
+    ) -> bool {
         let rules = &section.rules;
-        let kind = jws.kind().map(shown);
+        let kind = header.kind().map(shown);
         let kind = kind.unwrap_or_else(|| "an absent one".into());
-        match judge::judge_type(&jws, section) {
+        match judge::judge_type(header, section) {
             Ok(()) => self.add("typ", Found::Pass, &rules.types, format!("{kind} is listed")),
             Err(failure) => self.fail("typ", &failure, format!("{kind} is not listed")),
         }
-        let name = shown(jws.algorithm_name());
-        let algorithm = match judge::judge_algorithm(&jws, section) {
+        let name = shown(header.algorithm_name());
+        let algorithm = match judge::judge_algorithm(header, section) {
             Ok(algorithm) => {
                 self.add("alg", Found::Pass, &rules.algorithms, format!("{name} is listed"));
                 Some(algorithm)
@@ -182,10 +187,9 @@ impl Trace {
                 None
             }
         };
-        let evidence =
-            algorithm.and_then(|algorithm| self.evidence(trial, payload, jws, algorithm, (index, section), store));
-        let is_right = evidence.filter(|evidence| {
-            let is_right = evidence.is_possible() && evidence.is_right(trial.token);
+        let signer = algorithm.and_then(|algorithm| self.signer(trial, header, algorithm, (index, section), store));
+        let is_right = signer.is_some_and(|signer| {
+            let is_right = signer.takes(&parts.signature) && signer.verifies(parts.signed.as_bytes(), &parts.signature);
             let found = is_right.then_some(()).ok_or_else(|| judge::mismatch(section));
             self.judged("signature", &rules.source, found, |()| "that of the key".into());
             is_right
@@ -196,37 +200,41 @@ impl Trace {
         for name in rest {
             self.add(name, Found::Nothing, &rules.section, "not judged");
         }
-        Some((is_right?.into_payload(), section))
+        is_right
     }
 
-    fn evidence<'a>(
+    fn signer<'a>(
         &mut self,
         trial: &Trial<'_, 'a>,
-        payload: Node,
-        jws: Jws<'a>,
+        header: &Header<'_>,
         algorithm: JwsAlgorithm,
         (index, section): (usize, &'a TokenSection),
         store: &mut TokenStore,
-    ) -> Option<Evidence> {
+    ) -> Option<Signer> {
         let rule = &section.rules.source;
         let held = trial.held(index, section, store);
         let keys = self.judged("keys", rule, held, |keys| count(keys.keys().len(), "key"))?;
         let named = keys
-            .select(jws.key_id(), algorithm)
+            .select(header.key_id(), algorithm)
             .and_then(|index| keys.keys().get(index));
         let described = named.map(described).unwrap_or_default();
-        let (with, without) = match jws.key_id() {
+        let (with, without) = match header.key_id() {
             Some(_) => ("names a key", "names no key of the set"),
             None => (
                 "absent, and one key fits `alg`",
                 "absent, and not just one key fits `alg`",
             ),
         };
-        match trial.key(&jws, algorithm, &keys, (index, section), store) {
+        match trial.key(header, algorithm, &keys, (index, section), store) {
             Ok(key) => {
                 self.add("kid", Found::Pass, rule, with);
                 self.add("key", Found::Pass, rule, described);
-                Some(Evidence::new(index, payload, keys, key, algorithm, jws))
+                Some(Signer {
+                    section: index,
+                    keys,
+                    key,
+                    algorithm,
+                })
             }
             Err(Stop(TokenStep::Refused(failure))) if named.is_some() => {
                 self.add("kid", Found::Pass, rule, with);
@@ -271,9 +279,11 @@ impl Trace {
                 |_| "the server gave one".into(),
             ),
         };
-        let Some(claims) = answer else { return };
+        let Some(claims) = answer.and_then(Payload::object) else {
+            return;
+        };
         self.check = Check::Claims;
-        let active = judge::judge_active(claims, section);
+        let active = judge::judge_active(&claims, section);
         if self
             .judged("active", &rules.source, active, |()| {
                 "the server knows the token".into()
@@ -285,17 +295,22 @@ impl Trace {
         match claims.get("token_type") {
             None => self.add("token_type", Found::Nothing, &rules.source, "absent"),
             Some(_) => {
-                let kind = judge::judge_token_type(claims, section);
+                let kind = judge::judge_token_type(&claims, section);
                 self.judged("token_type", &rules.source, kind, |()| "a bearer token".into());
             }
         }
-        self.claims(claims, section, trial);
+        self.claims(&claims, section, trial);
     }
 
-    fn claims(&mut self, payload: &Node, section: &TokenSection, trial: &Trial<'_, '_>) {
+    fn claims(&mut self, payload: &Object<'_>, section: &TokenSection, trial: &Trial<'_, '_>) {
         self.check = Check::Claims;
         let now = trial.context.now.0;
-        let read = ClaimsRead { payload, section, now };
+        let payload = &Members::of(payload);
+        let read = ClaimsRead {
+            dates: payload.dates,
+            section,
+            now,
+        };
         for rule in Rule::ALL {
             let (name, entry) = read.name(rule);
             let told = read.told(rule);
@@ -326,13 +341,13 @@ impl Trace {
 }
 
 /// The claims, for what is told of them.
-struct ClaimsRead<'p, 'a> {
-    payload: &'p Node,
+struct ClaimsRead<'a> {
+    dates: Dates,
     section: &'a TokenSection,
     now: u64,
 }
 
-impl<'a> ClaimsRead<'_, 'a> {
+impl<'a> ClaimsRead<'a> {
     /// The claim, or the setting, that a rule is about; and the entry of the policy.
     fn name(&self, rule: Rule) -> (&'static str, &'a str) {
         let rules = &self.section.rules;
@@ -360,11 +375,6 @@ impl<'a> ClaimsRead<'_, 'a> {
         )
     }
 
-    fn date(&self, name: &str) -> Option<u64> {
-        let Self { payload, section, .. } = *self;
-        Dates { payload, section }.of(name).ok().flatten()
-    }
-
     /// What was measured; none if there is nothing to measure.
     fn told(&self, rule: Rule) -> Option<String> {
         let section = self.section;
@@ -373,7 +383,7 @@ impl<'a> ClaimsRead<'_, 'a> {
             Rule::Issuer => Some("the section's".into()),
             Rule::Audience => Some("has a listed one".into()),
             Rule::Expiry => {
-                let expires = self.date("exp")?;
+                let expires = self.dates.expires.seconds()?;
                 let tolerance = section.clock_tolerance;
                 Some(match expires.checked_sub(self.now).filter(|left| *left > 0) {
                     Some(left) => format!("{left} s left"),
@@ -383,16 +393,23 @@ impl<'a> ClaimsRead<'_, 'a> {
                     ),
                 })
             }
-            Rule::NotBefore => Some(self.since(self.date("nbf")?)),
-            Rule::IssuedAt => Some(self.since(self.date("iat")?)),
+            Rule::NotBefore => Some(self.since(self.dates.not_before.seconds()?)),
+            Rule::IssuedAt => Some(self.since(self.dates.issued.seconds()?)),
             Rule::Period => {
-                let (expires, issued, not_before) = (self.date("exp")?, self.date("iat"), self.date("nbf"));
-                let begins = issued.max(not_before)?;
-                Some(format!("ends {} s after it begins", expires.saturating_sub(begins)))
+                let Dates {
+                    expires,
+                    issued,
+                    not_before,
+                } = self.dates;
+                let begins = issued.seconds().max(not_before.seconds())?;
+                Some(format!(
+                    "ends {} s after it begins",
+                    expires.seconds()?.saturating_sub(begins)
+                ))
             }
             Rule::MaxLifetime => {
                 let most = section.max_lifetime?;
-                let (expires, issued) = (self.date("exp")?, self.date("iat")?);
+                let (expires, issued) = (self.dates.expires.seconds()?, self.dates.issued.seconds()?);
                 Some(format!(
                     "lives {} s of at most {most} s",
                     expires.saturating_sub(issued)
@@ -400,7 +417,7 @@ impl<'a> ClaimsRead<'_, 'a> {
             }
             Rule::MaxAge => {
                 let most = section.max_age?;
-                let age = self.now.saturating_sub(self.date("iat")?);
+                let age = self.now.saturating_sub(self.dates.issued.seconds()?);
                 Some(format!("{age} s old of at most {most} s"))
             }
             Rule::Required => number(section.required_claims.len(), "claim"),

@@ -191,8 +191,8 @@ impl Compiler<'_, '_> {
             }
         };
         Some(TokenSection {
-            name: entry.key.clone(),
-            issuer: node.get("issuer")?.as_str()?.to_owned(),
+            name: entry.key.as_str().into(),
+            issuer: node.get("issuer")?.as_str()?.into(),
             audience,
             algorithms,
             types,
