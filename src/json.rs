@@ -376,4 +376,21 @@ mod tests {
         assert_eq!(parse(&"[".repeat(100_000)).unwrap_err().kind, JsonErrorKind::TooDeep);
         assert!(parse(&format!("{}{}", "[".repeat(64), "]".repeat(64))).is_ok());
     }
+
+    #[test]
+    fn a_key_that_occurs_twice_is_found_in_small_and_large_tables() {
+        for count in [1, 2, FEW - 1, FEW, FEW + 1, 100] {
+            let keys: Vec<_> = (0..count).map(|key| format!("\"k{key}\":0")).collect();
+            let text = |more: &str| format!("{{{}{more}}}", keys.join(","));
+            assert!(parse(&text("")).is_ok() && parse_borrowed(&text("")).is_ok());
+            for key in 0..count {
+                // Once as it is, once with an escape.
+                for again in [format!(",\"k{key}\":1"), format!(",\"\\u006b{key}\":1")] {
+                    let kind = JsonErrorKind::DuplicateKey(format!("k{key}"));
+                    assert_eq!(parse(&text(&again)).unwrap_err().kind, kind);
+                    assert_eq!(parse_borrowed(&text(&again)).unwrap_err().kind, kind);
+                }
+            }
+        }
+    }
 }

@@ -36,7 +36,7 @@ enum Bound {
     More(f64, &'static str),
 }
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 23] = [
     Target {
         what: "the host check is faster than Starlette's",
         row: BASELINE,
@@ -101,6 +101,56 @@ const TARGETS: [Target; 13] = [
         what: "the dispatcher adds 4 microseconds at most to a keep-alive request of undici",
         row: "outbound/hostbound",
         bound: Bound::More(4000.0, "outbound/undici"),
+    },
+    Target {
+        what: "a request with a token of RS256 takes 1.1 times as long as its signature at most",
+        row: "native/token-rs256",
+        bound: Bound::Part(1.1, "native/verify-rs256"),
+    },
+    Target {
+        what: "RS256 is judged faster than by the crate `jsonwebtoken` on RustCrypto",
+        row: "native/token-rs256",
+        bound: Bound::Part(1.0, "rust_crypto/jsonwebtoken-rs256"),
+    },
+    Target {
+        what: "RS256 is judged faster than by PyJWT",
+        row: "native/token-rs256",
+        bound: Bound::Part(1.0, "python/pyjwt-rs256"),
+    },
+    Target {
+        what: "a request with a token of ES256 takes 1.1 times as long as its signature at most",
+        row: "native/token-es256",
+        bound: Bound::Part(1.1, "native/verify-es256"),
+    },
+    Target {
+        what: "ES256 is judged faster than by the crate `jsonwebtoken` on RustCrypto",
+        row: "native/token-es256",
+        bound: Bound::Part(1.0, "rust_crypto/jsonwebtoken-es256"),
+    },
+    Target {
+        what: "ES256 is judged faster than by PyJWT",
+        row: "native/token-es256",
+        bound: Bound::Part(1.0, "python/pyjwt-es256"),
+    },
+    Target {
+        what: "a request with a token of EdDSA takes 1.1 times as long as its signature at most",
+        row: "native/token-eddsa",
+        bound: Bound::Part(1.1, "native/verify-eddsa"),
+    },
+    Target {
+        what: "EdDSA is judged faster than by the crate `jsonwebtoken` on RustCrypto",
+        row: "native/token-eddsa",
+        bound: Bound::Part(1.0, "rust_crypto/jsonwebtoken-eddsa"),
+    },
+    Target {
+        what: "EdDSA is judged faster than by PyJWT",
+        row: "native/token-eddsa",
+        bound: Bound::Part(1.0, "python/pyjwt-eddsa"),
+    },
+    Target {
+        what: "a request whose token was verified before takes 2 microseconds at most",
+        row: "native/token-cached",
+        bound: Bound::AtMost(2000.0),
     },
 ];
 
@@ -176,13 +226,27 @@ fn workers() -> Result<Vec<Worker>> {
         &[],
         cargo::is_executable,
     )?;
+    let tokens = cargo::build(
+        "bench --package hostbound --bench token --no-run",
+        &[],
+        cargo::is_executable,
+    )?;
+    let jsonwebtoken = cargo::build(
+        "build --release --manifest-path benches/jsonwebtoken/Cargo.toml",
+        &[],
+        cargo::is_executable,
+    )?;
     let python = setup::python_environment("venv", &process::root().join("xtask/requirements-bench.txt"))?;
     Ok(vec![
         Worker::start("native", Run::new(native).arg("worker"))?,
         Worker::start("outbound", Run::new(outbound).arg("worker"))?,
         Worker::start("signed", Run::new(signed).arg("worker"))?,
         Worker::start("python", Run::new(&python).arg("xtask/bench/peers.py"))?,
-        Worker::start("python signed", Run::new(python).arg("xtask/bench/signatures.py"))?,
+        Worker::start("python signed", Run::new(&python).arg("xtask/bench/signatures.py"))?,
+        Worker::start("tokens", Run::new(tokens).arg("worker"))?,
+        Worker::start("rust_crypto", Run::new(&jsonwebtoken).arg("rust_crypto"))?,
+        Worker::start("aws_lc_rs", Run::new(jsonwebtoken).arg("aws_lc_rs"))?,
+        Worker::start("python tokens", Run::new(python).arg("xtask/bench/tokens.py"))?,
         Worker::start("node", Run::new("node").arg("bindings/node/bench/worker.mjs"))?,
         Worker::start("node signed", Run::new("node").arg("bindings/node/bench/signature.mjs"))?,
         Worker::start("node outbound", Run::new("node").arg("bindings/node/bench/egress.mjs"))?,
