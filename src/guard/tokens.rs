@@ -159,7 +159,7 @@ pub(super) fn asking<'a>(trial: Trial<'a>, need: Need, store: &mut TokenStore) -
         Need::Introspection(section) => Inspection::NeedsIntrospection(Box::new(NeedsIntrospection {
             trial,
             section,
-            answer: Introspected::default(),
+            answer: Introspected::read(None).0,
         })),
         Need::Verification => Inspection::NeedsVerification(Box::new(NeedsVerification {
             trial,

@@ -80,6 +80,20 @@ impl std::fmt::Display for AnswerError {
     }
 }
 
+impl AnswerError {
+    /// What is wrong with the answer of a server that is asked about a token.
+    const fn trouble(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "the server that knows tokens answers with another status than 200",
+            Self::ContentType | Self::Keys(_) | Self::Unfit | Self::Form => {
+                "the server that knows tokens gives no answer of RFC 7662"
+            }
+            Self::TooLarge => "the server that knows tokens gives an answer of more than 64 KiB",
+            Self::None => "the server that knows tokens gives no answer",
+        }
+    }
+}
+
 impl std::error::Error for AnswerError {}
 
 impl std::fmt::Debug for TokenAnswer<'_> {
@@ -132,6 +146,8 @@ pub(crate) struct Introspected {
     pub(super) claims: Option<Payload>,
     /// The length of the answer, in bytes.
     pub(super) length: usize,
+    /// For the operator: what was wrong with the answer, if it cannot be used.
+    pub(super) trouble: &'static str,
 }
 
 impl Introspected {
@@ -145,11 +161,18 @@ impl Introspected {
             Ok(Self {
                 claims: Some(Payload::new(body.to_vec())),
                 length: body.len(),
+                trouble: "",
             })
         });
         match read {
             Ok(introspected) => (introspected, Ok(())),
-            Err(error) => (Self::default(), Err(error)),
+            Err(error) => {
+                let unusable = Self {
+                    trouble: error.trouble(),
+                    ..Self::default()
+                };
+                (unusable, Err(error))
+            }
         }
     }
 }

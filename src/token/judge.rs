@@ -429,8 +429,7 @@ impl<'c, 'a> Trial<'c, 'a> {
         match &answer.claims {
             Some(claims) => Ok((claims, answer.length)),
             None => {
-                let what = "the server that knows tokens cannot be asked";
-                let failure = fail(Reason::TokenKeysUnavailable, what, &self.first.rules.source);
+                let failure = fail(Reason::TokenKeysUnavailable, answer.trouble, &self.first.rules.source);
                 Err(failure.retry_after(RETRY_INTROSPECTION).into())
             }
         }
