@@ -8,6 +8,7 @@ mod decide;
 mod egress;
 mod explain;
 mod keys;
+mod lab;
 mod man;
 mod schema;
 mod sign;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     Sign(sign::Sign),
     Keys(keys::Keys),
+    Lab(lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
     Schema(schema::Schema),
@@ -46,6 +48,7 @@ impl Command {
             Self::Explain(explain) => explain.format,
             Self::Sign(sign) => sign.format,
             Self::Keys(keys) => keys.format(),
+            Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
             Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
         }
@@ -60,6 +63,7 @@ impl Command {
             Self::Explain(explain) => explain.run(),
             Self::Sign(sign) => sign.run(),
             Self::Keys(keys) => keys.run(),
+            Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
             Self::Schema(schema) => schema.run(),

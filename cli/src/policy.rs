@@ -52,7 +52,7 @@ impl PolicyArgs {
 }
 
 /// Hosts that are allowed beside the policy's own.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Additions {
     /// Also allow this host, an exact name or address with an optional port (repeatable; also HOSTBOUND_ALLOWED_HOSTS)
     #[arg(long = "allow-host", value_name = "NAME")]

@@ -9,6 +9,8 @@ use crate::strategy::Strategy;
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     Fetch,
+    /// `fetch` that says beforehand that the answer comes from loopback (Chromium's `targetAddressSpace`).
+    FetchLoopback,
     Iframe,
     /// `fetch` in a dedicated worker.
     Worker,
@@ -18,12 +20,20 @@ pub enum Method {
 }
 
 impl Method {
-    pub const ALL: [Self; 5] = [Self::Fetch, Self::Iframe, Self::Worker, Self::Websocket, Self::Popup];
+    pub const ALL: [Self; 6] = [
+        Self::Fetch,
+        Self::FetchLoopback,
+        Self::Iframe,
+        Self::Worker,
+        Self::Websocket,
+        Self::Popup,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
+            Self::FetchLoopback => "fetch-loopback",
             Self::Iframe => "iframe",
             Self::Worker => "worker",
             Self::Websocket => "websocket",

@@ -1,7 +1,28 @@
 //! The rebinding lab: real DNS rebinding, in a real browser, against a service that its owner names, and which layer
 //! stopped it.
 
+mod addresses;
+mod attacker;
+mod attempt;
+pub mod browser;
+mod canary;
 pub mod case;
+pub mod dns;
+mod guard;
+mod handoff;
+mod http;
+pub mod inside;
 pub mod log;
+pub mod namespace;
+pub mod oracle;
+pub mod plan;
+mod probe;
+pub mod report;
+pub mod run;
 pub mod strategy;
+mod tap;
 pub mod verdict;
+pub mod zone;
+
+pub use addresses::LOCAL_TARGET;
+pub use guard::GuardPlan;

@@ -55,7 +55,10 @@ impl ArrivedRequest {
     /// The value of the first header of this name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        let (_, value) = self
+            .headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 }
@@ -95,11 +98,25 @@ pub struct Read {
     pub length: u64,
 }
 
+/// Whether the target's address comes through the resolver at all.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// The address of the target came.
+    Passed,
+    /// Another answer came, or none.
+    Filtered,
+    #[default]
+    NotAsked,
+}
+
 /// All that is known about a case.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Logs {
     pub dns: Vec<DnsQuestion>,
     pub connections: Vec<Connection>,
+    /// What the system's resolver said of a name that leads straight to the target.
+    pub control: Control,
     /// None: the attacker's page never ran.
     pub page: Option<PageReport>,
     /// What the browser wrote to its console about the case.

@@ -81,6 +81,9 @@ pub struct Target {
     pub own_name_status: Option<u16>,
     /// The status under a foreign name; None: no answer.
     pub foreign_name_status: Option<u16>,
+    /// The same for WebSocket handshakes; 101 where the target has WebSockets.
+    pub own_name_upgrade: Option<u16>,
+    pub foreign_name_upgrade: Option<u16>,
     /// What kept it from running, if something is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
