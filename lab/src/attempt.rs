@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -27,6 +27,8 @@ const PAGE_PATIENCE: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(50);
 /// What the target's first silent connection must be followed by, without a request, to count as a block.
 const SILENCE: Duration = Duration::from_millis(1500);
+/// How long a click may take to open the window, before the next.
+const CLICK: Duration = Duration::from_secs(1);
 /// Chances of a strategy in which the target may answer first.
 const CHANCES: u32 = 8;
 
@@ -39,7 +41,7 @@ pub(crate) async fn carry_out(stage: &Stage, browser: &Browser, case: &Case) -> 
         let logs = Logs::default();
         return finished(case, String::new(), target, logs);
     };
-    let slot = stage.slots.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let slot = stage.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let Some(slot) = slot else {
         return broken(case, "too many cases at a time");
     };
@@ -55,7 +57,11 @@ pub(crate) async fn carry_out(stage: &Stage, browser: &Browser, case: &Case) -> 
             break;
         }
     }
-    stage.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    stage
+        .slots
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push_back(slot);
     result
 }
 
@@ -115,7 +121,7 @@ async fn attempt(
     let attackers = [IpAddr::V4(attacker_v4), IpAddr::V6(attacker_v6)];
     let attacker = Arc::new(Attacker::listen(&attackers, port, &configuration).await?);
     let (report, reports) = watch::channel(None);
-    let flipped = Arc::new(std::sync::OnceLock::new());
+    let flipped = Arc::new(OnceLock::new());
     let controlled = Controlled {
         flip: {
             let (zone, label) = (stage.zone.clone(), session.label.clone());
@@ -147,6 +153,7 @@ async fn attempt(
             tab,
             control,
             writes: configuration.write,
+            flipped: &flipped,
         };
         watched.until_decided(reports.clone()).await;
         logs.console = tab.console().await;
@@ -222,6 +229,7 @@ struct Watched<'a> {
     tab: &'a Tab,
     control: Control,
     writes: bool,
+    flipped: &'a OnceLock<Duration>,
 }
 
 impl Watched<'_> {
@@ -242,12 +250,18 @@ impl Watched<'_> {
             }
             tokio::select! { _ = reports.changed() => {} () = sleep(TICK) => {} }
         }
-        if self.case.method == Method::Popup && self.tab.click().await.is_err() {
-            return;
-        }
         let running = Instant::now();
+        let mut clicked: Option<Instant> = None;
         let mut silent_since = None;
         while running.elapsed() < self.patience() {
+            // A click before the first frame goes nowhere.
+            let waits = self.case.method == Method::Popup && self.flipped.get().is_none();
+            if waits && clicked.is_none_or(|at| at.elapsed() > CLICK) {
+                if self.tab.click().await.is_err() {
+                    return;
+                }
+                clicked = Some(Instant::now());
+            }
             let report = reports.borrow_and_update().clone().unwrap_or_default();
             if self.is_decided(&report, running, &mut silent_since) {
                 return;

@@ -60,9 +60,12 @@ pub fn find(kind: BrowserKind) -> Option<PathBuf> {
     };
     let path = env::var_os("PATH")?;
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let candidates = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let executable = |file: &PathBuf| {
-        file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+        file.metadata()
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
     };
     candidates.into_iter().find(executable)
 }
@@ -86,9 +89,8 @@ impl Browser {
         let witness = Witness::new(&launch.executable);
         let consoles = Arc::new(Consoles::default());
         let start = async {
-            let folders = Folders::create(&launch.profile).map_err(|error| {
-                Trouble::Start(format!("the profile `{}`: {error}", launch.profile.display()))
-            })?;
+            let folders = Folders::create(&launch.profile)
+                .map_err(|error| Trouble::Start(format!("the profile `{}`: {error}", launch.profile.display())))?;
             match launch.kind {
                 BrowserKind::Chromium => cdp::launch(launch, &witness, &folders, &consoles).await,
                 BrowserKind::Firefox => bidi::launch(launch, &witness, &folders, &consoles).await,
@@ -170,7 +172,9 @@ impl Browser {
 impl Debug for Browser {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Browser");
-        out.field("kind", &self.kind).field("version", &self.version).finish_non_exhaustive()
+        out.field("kind", &self.kind)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -234,7 +238,9 @@ impl Tab {
 
 impl Debug for Tab {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tab").field("context", &self.context.id).finish_non_exhaustive()
+        f.debug_struct("Tab")
+            .field("context", &self.context.id)
+            .finish_non_exhaustive()
     }
 }
 

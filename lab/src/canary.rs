@@ -39,10 +39,7 @@ impl Canary {
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, secret.into(), Arc::new(headers)));
-        Ok(Self {
-            address,
-            _tasks: tasks,
-        })
+        Ok(Self { address, _tasks: tasks })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens in the namespace: the plan is read, the lab's servers start, and every case is carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -42,8 +42,8 @@ pub(crate) struct Stage {
     pub(crate) secret: String,
     pub(crate) guard: Option<Guard>,
     pub(crate) targets: Vec<(PlannedTarget, Target, Option<Upstream>)>,
-    /// Slots that no case has.
-    pub(crate) slots: Mutex<Vec<u8>>,
+    /// Slots that no case has, the one that has rested longest first: its connections are over.
+    pub(crate) slots: Mutex<VecDeque<u8>>,
     _canaries: Vec<Canary>,
     _dns: DnsServer,
     _resolver: Option<Child>,
@@ -181,7 +181,7 @@ impl Stage {
             secret,
             guard,
             targets,
-            slots: Mutex::new((0..addresses::SLOTS).rev().collect()),
+            slots: Mutex::new((0..addresses::SLOTS).collect()),
             _canaries: canaries,
             _dns: dns,
             _resolver: resolver,

@@ -82,6 +82,10 @@ fn reached(
 
 /// The page ran, and no request arrived at the target.
 fn not_reached(page: &PageReport, logs: &Logs, evidence: &mut Vec<String>) -> Outcome {
+    if logs.flipped_ms.is_none() {
+        evidence.push("the page never came to ask for the flip".to_owned());
+        return Outcome::Inconclusive;
+    }
     let answered = logs.dns.iter().any(|question| question.target);
     let asked_again = logs.dns.iter().any(|question| question.flipped);
     let empty = logs.connections.iter().filter(|found| found.bytes == 0).count();

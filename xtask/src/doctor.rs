@@ -22,6 +22,9 @@ pub(crate) enum Tool {
     Npm,
     Python,
     Chromium,
+    Firefox,
+    Ip,
+    Dnsmasq,
     OpenSsl,
     Redis,
     NodeModules,
@@ -44,7 +47,7 @@ pub(crate) enum Found {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Rustc,
         Self::WasmTarget,
         Self::Clang,
@@ -53,6 +56,9 @@ impl Tool {
         Self::Npm,
         Self::Python,
         Self::Chromium,
+        Self::Firefox,
+        Self::Ip,
+        Self::Dnsmasq,
         Self::OpenSsl,
         Self::Redis,
         Self::NodeModules,
@@ -73,6 +79,9 @@ impl Tool {
                 Some([3, 10]),
             ),
             Self::Chromium => ("chromium", "browser tests", "any", None),
+            Self::Firefox => ("firefox-esr", "cargo xtask matrix", "any", None),
+            Self::Ip => ("ip", "addresses of the lab", "iproute2", None),
+            Self::Dnsmasq => ("dnsmasq", "a filtering resolver", "any", None),
             Self::OpenSsl => ("openssl", "certificates in tests", ">= 3.0", Some([3, 0])),
             Self::Redis => ("redis-server", "replay store in tests", ">= 6.2", Some([6, 2])),
             Self::NodeModules => ("node_modules", "npm package", "as in package-lock.json", None),
@@ -98,9 +107,10 @@ impl Tool {
         match self {
             Self::Rustc => "rustup update stable".to_owned(),
             Self::WasmTarget => format!("rustup target add {WASM_TARGET}"),
-            Self::Clang | Self::LlvmAr | Self::Chromium | Self::OpenSsl | Self::Redis => {
+            Self::Clang | Self::LlvmAr | Self::Chromium | Self::Firefox | Self::Ip | Self::Dnsmasq => {
                 setup::apt_line(&[self.apt_package().unwrap_or_default()])
             }
+            Self::OpenSsl | Self::Redis => setup::apt_line(&[self.apt_package().unwrap_or_default()]),
             // Debian has Node 20.19 from release 13 on.
             Self::Node | Self::Npm => {
                 format!("nvm install 22   (Debian 13: {})", setup::apt_line(&["nodejs", "npm"]))
@@ -116,6 +126,9 @@ impl Tool {
             Self::Clang => Some("clang"),
             Self::LlvmAr => Some("llvm"),
             Self::Chromium => Some("chromium"),
+            Self::Firefox => Some("firefox-esr"),
+            Self::Ip => Some("iproute2"),
+            Self::Dnsmasq => Some("dnsmasq-base"),
             Self::OpenSsl => Some("openssl"),
             Self::Redis => Some("redis-server"),
             Self::Python => Some("python3-venv"),
@@ -133,6 +146,9 @@ impl Tool {
             Self::Npm => version_of("npm"),
             Self::Python => return python(self.facts().minimum),
             Self::Chromium => chromium().and_then(|path| version_of(&path.to_string_lossy())),
+            Self::Firefox => version_of("firefox-esr"),
+            Self::Ip => version_said("ip", "-Version"),
+            Self::Dnsmasq => version_said("dnsmasq", "--version"),
             Self::OpenSsl => version_said("openssl", "version"),
             Self::Redis => version_said("redis-server", "--version"),
             Self::NodeModules => return node_modules(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -14,8 +15,8 @@ use crate::doctor::Tool;
 use crate::process::{self, Run};
 use crate::{cargo, node, setup, wasm};
 
-/// What runs of the lab need: the command, the npm package for the guard, and browsers.
-pub(crate) const TOOLS: [Tool; 2] = [Tool::Chromium, Tool::Ip];
+/// What tests of the lab need beside the command and the npm package.
+pub(crate) const TOOLS: [Tool; 3] = [Tool::Chromium, Tool::Ip, Tool::Dnsmasq];
 
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 
@@ -36,7 +37,7 @@ type Expectations = BTreeMap<String, String>;
 ///
 /// When something is missing, or a run breaks.
 pub(crate) fn matrix(record: bool) -> Result<bool> {
-    let command = prepare(&[TOOLS.as_slice(), &[Tool::Firefox]].concat())?;
+    let command = prepare(&[Tool::Chromium, Tool::Firefox, Tool::Ip])?;
     let text = fs::read_to_string(process::root().join("lab/matrix.toml"))?;
     let Matrix { default, rows } = toml::from_str(&text).context("lab/matrix.toml")?;
     let mut names = Vec::new();
@@ -45,7 +46,10 @@ pub(crate) fn matrix(record: bool) -> Result<bool> {
         let name = row.remove("name").context("a row of lab/matrix.toml has no name")?;
         let mut case = default.clone();
         case.append(&mut row);
-        let setting = case.get("local_network_access").and_then(Value::as_str).unwrap_or_default();
+        let setting = case
+            .get("local_network_access")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         names.push(format!("{} [{setting}]", name.as_str().unwrap_or_default()));
         cases.push(Value::Object(case));
     }
@@ -69,10 +73,40 @@ pub(crate) fn matrix(record: bool) -> Result<bool> {
     Ok(same)
 }
 
+/// Chromium rebinding the bare service, and failing against the guarded one; ends as the lab ends.
+///
+/// # Errors
+///
+/// When something is missing.
+pub(crate) fn demo() -> Result<ExitCode> {
+    let command = prepare(&[Tool::Chromium, Tool::Ip])?;
+    let report = Path::new("dist/rebinding.html");
+    fs::create_dir_all(process::root().join("dist"))?;
+    let status = Run::new(command)
+        .args([
+            "lab",
+            "run",
+            "--policy",
+            "policies/local-service.toml",
+            "--guard-folder",
+        ])
+        .arg(process::npm_package())
+        .arg("--html")
+        .arg(report)
+        .status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
 /// One outcome a row.
 fn seen(names: &[String], run: &Value) -> Result<Expectations> {
     let results = run["cases"].as_array().context("the run has no cases")?;
-    ensure!(results.len() == names.len(), "the run has {} cases of {}", results.len(), names.len());
+    ensure!(
+        results.len() == names.len(),
+        "the run has {} cases of {}",
+        results.len(),
+        names.len()
+    );
     Ok(names
         .iter()
         .zip(results)
@@ -128,7 +162,7 @@ const TIMED: [(&str, &str); 7] = [
 ///
 /// When something is missing, or a run breaks.
 pub(crate) fn rebind_times(runs: usize) -> Result<bool> {
-    let command = prepare(&[TOOLS.as_slice(), &[Tool::Firefox]].concat())?;
+    let command = prepare(&[Tool::Chromium, Tool::Firefox, Tool::Ip])?;
     let mut page = String::from(include_str!("lab/rebind_times.md"));
     let mut date = String::new();
     for browser in BROWSERS {
@@ -191,11 +225,18 @@ fn times(results: &[Value], strategy: &str, method: &str) -> String {
         .collect();
     seconds.sort_by(f64::total_cmp);
     let (Some(first), Some(last)) = (seconds.first(), seconds.last()) else {
-        let outcome = of().filter_map(|result| result["outcome"].as_str()).next().unwrap_or("not run");
+        let outcome = of()
+            .filter_map(|result| result["outcome"].as_str())
+            .next()
+            .unwrap_or("not run");
         return format!("{outcome} ({all} of {all})");
     };
     let median = seconds[seconds.len() / 2];
-    let part = if seconds.len() == all { String::new() } else { format!(", read in {} of {all}", seconds.len()) };
+    let part = if seconds.len() == all {
+        String::new()
+    } else {
+        format!(", read in {} of {all}", seconds.len())
+    };
     format!("{median:.2} s ({first:.2}–{last:.2}{part})")
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod doctor;
 mod fuzz;
+mod lab;
 mod node;
 mod process;
 mod setup;
@@ -58,6 +59,18 @@ enum Command {
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Carry the reference matrix of DNS rebinding out in Chromium and Firefox. Exit code 1 if a browser does otherwise than is recorded.
+    Matrix {
+        /// Write down what is seen as what is expected of these versions.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Measure how long rebinding takes, and write docs/rebind-times.md.
+    RebindTimes {
+        /// Measurements for each cell of the table.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=15))]
+        runs: u8,
+    },
     /// Run the fuzz targets, or only one.
     Fuzz {
         target: Option<String>,
@@ -106,6 +119,8 @@ fn run(command: Command) -> Result<ExitCode> {
             bench::run(format, rounds)?;
             true
         }
+        Command::Matrix { record } => lab::matrix(record)?,
+        Command::RebindTimes { runs } => lab::rebind_times(runs.into())?,
         Command::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

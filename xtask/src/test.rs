@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::count::{Runner, Tally};
 use crate::doctor::{self, Tool, WASM_TARGET};
 use crate::process::{self, Run};
-use crate::{cargo, dist, fuzz, setup};
+use crate::{cargo, dist, fuzz, lab, setup};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 10] = [
+const USUAL: [Suite; 11] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -60,15 +60,25 @@ const USUAL: [Suite; 10] = [
         run: interop,
     },
     Suite {
+        name: "lab",
+        run: rebinding_lab,
+    },
+    Suite {
         name: "install",
         run: install,
     },
 ];
 
-const ALL: [Suite; 1] = [Suite {
-    name: "fuzz",
-    run: fuzz_smoke,
-}];
+const ALL: [Suite; 2] = [
+    Suite {
+        name: "matrix",
+        run: matrix,
+    },
+    Suite {
+        name: "fuzz",
+        run: fuzz_smoke,
+    },
+];
 
 /// Runs the suites, says what they came to, and whether nothing failed.
 pub(crate) fn run(extent: Extent) -> bool {
@@ -110,7 +120,8 @@ fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
     setup::ensure(
         &[
             setup::BUILD.as_slice(),
-            &[Tool::Chromium, Tool::OpenSsl, Tool::Redis, Tool::Python],
+            &[Tool::OpenSsl, Tool::Redis, Tool::Python],
+            &lab::TOOLS,
         ]
         .concat(),
     )
@@ -184,6 +195,26 @@ fn interop(extent: Extent, tally: &mut Tally) -> Result<()> {
         .env("PYTHON", python)
         .env("HOSTBOUND_CLI", cargo::build_command()?);
     count(Runner::Node, widened(run, extent), tally)
+}
+
+/// Real rebinding in Chromium.
+fn rebinding_lab(extent: Extent, tally: &mut Tally) -> Result<()> {
+    setup::ensure(&lab::TOOLS)?;
+    let run = Run::new("node")
+        .args(["--test", "--test-reporter=tap"])
+        .arg(process::root().join("tests/lab/run.test.mjs"))
+        .env("HOSTBOUND_CLI", cargo::build_command()?);
+    count(Runner::Node, widened(run, extent), tally)
+}
+
+/// The reference matrix in both browsers: one test.
+fn matrix(_: Extent, tally: &mut Tally) -> Result<()> {
+    if lab::matrix(false)? {
+        tally.passed += 1;
+    } else {
+        tally.failed += 1;
+    }
+    Ok(())
 }
 
 /// A minute of every target: one test each.

@@ -109,17 +109,27 @@ const PREFERENCES: &[(&str, &str)] = &[
 ];
 
 fn preferences(launch: &Launch) -> Result<String, Trouble> {
-    let mut preferences: Vec<(&str, String)> =
-        PREFERENCES.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+    let mut preferences: Vec<(&str, String)> = PREFERENCES
+        .iter()
+        .map(|&(name, value)| (name, value.to_owned()))
+        .collect();
     match launch.local_network_access {
         LocalNetworkAccess::Default => {}
         LocalNetworkAccess::Off => {
-            for name in ["network.lna.enabled", "network.lna.blocking", "network.lna.websocket.enabled"] {
+            for name in [
+                "network.lna.enabled",
+                "network.lna.blocking",
+                "network.lna.websocket.enabled",
+            ] {
                 preferences.push((name, "false".to_owned()));
             }
         }
         LocalNetworkAccess::Navigations => {
-            for name in ["network.lna.enabled", "network.lna.blocking", "network.lna.websocket.enabled"] {
+            for name in [
+                "network.lna.enabled",
+                "network.lna.blocking",
+                "network.lna.websocket.enabled",
+            ] {
                 preferences.push((name, "true".to_owned()));
             }
             preferences.push(("network.lna.allow_top_level_navigation", "false".to_owned()));
@@ -176,7 +186,9 @@ pub(super) async fn launch(
     let url = format!("ws://{ws_host}:{ws_port}/session");
     let consoles = Arc::clone(consoles);
     let session = Session::connect(&url, move |_, event| note(&consoles, &event)).await?;
-    let answer = session.ask_within(STARTUP, None, "session.new", json!({ "capabilities": {} })).await?;
+    let answer = session
+        .ask_within(STARTUP, None, "session.new", json!({ "capabilities": {} }))
+        .await?;
     let version = text(&answer["capabilities"], "browserVersion")?;
     let events = [
         "browsingContext.contextCreated",
@@ -184,7 +196,9 @@ pub(super) async fn launch(
         "log.entryAdded",
         "network.fetchError",
     ];
-    session.ask(None, "session.subscribe", json!({ "events": events })).await?;
+    session
+        .ask(None, "session.subscribe", json!({ "events": events }))
+        .await?;
     Ok((process, session, version))
 }
 
@@ -209,7 +223,9 @@ fn note(consoles: &Consoles, event: &Event) {
         "network.fetchError" => {
             if let (Some(part), Some(error)) = (params["context"].as_str(), params["errorText"].as_str()) {
                 // Without the URL, so that the same failure of many names is one text.
-                let kind = params["request"]["destination"].as_str().filter(|kind| !kind.is_empty());
+                let kind = params["request"]["destination"]
+                    .as_str()
+                    .filter(|kind| !kind.is_empty());
                 consoles.note(part, &format!("{} failed: {error}", kind.unwrap_or("request")));
             }
         }
@@ -224,7 +240,10 @@ pub(super) struct Page {
 }
 
 pub(super) async fn create_context(session: &Session) -> Result<String, Trouble> {
-    text(&session.ask(None, "browser.createUserContext", json!({})).await?, "userContext")
+    text(
+        &session.ask(None, "browser.createUserContext", json!({})).await?,
+        "userContext",
+    )
 }
 
 pub(super) async fn create_page(session: &Session, context: &str) -> Result<Page, Trouble> {
@@ -243,7 +262,10 @@ impl Page {
     pub(super) async fn navigate(&self, session: &Session, url: &str) -> Result<(), Trouble> {
         // Firefox answers when the page is committed, not before.
         let params = json!({ "context": self.navigable, "url": url, "wait": "none" });
-        match session.ask_within(NAVIGATION, None, "browsingContext.navigate", params).await {
+        match session
+            .ask_within(NAVIGATION, None, "browsingContext.navigate", params)
+            .await
+        {
             // The server took the connection and is silent: the page may come yet.
             Ok(_) | Err(Trouble::Late { .. }) => Ok(()),
             Err(Trouble::Refused { error, .. }) => Err(Trouble::Unreachable {
@@ -285,12 +307,17 @@ impl Page {
     /// The PNG in base64.
     pub(super) async fn screenshot(&self, session: &Session) -> Result<String, Trouble> {
         let params = json!({ "context": self.navigable });
-        text(&session.ask(None, "browsingContext.captureScreenshot", params).await?, "data")
+        text(
+            &session.ask(None, "browsingContext.captureScreenshot", params).await?,
+            "data",
+        )
     }
 
     /// A popup may hide the page it came from.
     async fn bring_to_front(&self, session: &Session) -> Result<(), Trouble> {
-        session.ask(None, "browsingContext.activate", json!({ "context": self.navigable })).await?;
+        session
+            .ask(None, "browsingContext.activate", json!({ "context": self.navigable }))
+            .await?;
         Ok(())
     }
 }

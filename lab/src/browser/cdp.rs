@@ -85,7 +85,8 @@ pub(super) async fn launch(
     let read = |text: &str| {
         let (port, path) = text.split_once('\n')?;
         let port: u16 = port.parse().ok()?;
-        path.starts_with("/devtools/").then(|| format!("ws://127.0.0.1:{port}{}", path.trim_end()))
+        path.starts_with("/devtools/")
+            .then(|| format!("ws://127.0.0.1:{port}{}", path.trim_end()))
     };
     let url = process.announced(&port_file, STARTUP, read).await?;
     let consoles = Arc::clone(consoles);
@@ -158,7 +159,11 @@ fn failure(params: &Value) -> String {
         &params["blockedReason"],
         &params["corsErrorStatus"]["corsError"],
     ];
-    let causes: Vec<_> = causes.into_iter().filter_map(Value::as_str).filter(|cause| !cause.is_empty()).collect();
+    let causes: Vec<_> = causes
+        .into_iter()
+        .filter_map(Value::as_str)
+        .filter(|cause| !cause.is_empty())
+        .collect();
     format!("{kind} failed: {}", causes.join(", "))
 }
 
@@ -171,7 +176,10 @@ pub(super) struct Page {
 
 pub(super) async fn create_context(session: &Session) -> Result<String, Trouble> {
     let params = json!({ "disposeOnDetach": true });
-    text(&session.ask(None, "Target.createBrowserContext", params).await?, "browserContextId")
+    text(
+        &session.ask(None, "Target.createBrowserContext", params).await?,
+        "browserContextId",
+    )
 }
 
 pub(super) async fn create_page(session: &Session, context: &str) -> Result<Page, Trouble> {
@@ -185,10 +193,7 @@ pub(super) async fn create_page(session: &Session, context: &str) -> Result<Page
     let target = text(&session.ask(None, "Target.createTarget", params).await?, "targetId")?;
     let params = json!({ "targetId": target, "flatten": true });
     let session_id = text(&session.ask(None, "Target.attachToTarget", params).await?, "sessionId")?;
-    Ok(Page {
-        target,
-        session_id,
-    })
+    Ok(Page { target, session_id })
 }
 
 /// The command and its parameters that close a context with all its pages.
@@ -198,13 +203,22 @@ pub(super) fn dispose(context: &str) -> (&'static str, Value) {
 
 impl Page {
     pub(super) async fn navigate(&self, session: &Session, url: &str) -> Result<(), Trouble> {
-        let answer = session.ask_within(NAVIGATION, Some(&self.session_id), "Page.navigate", json!({ "url": url })).await;
+        let answer = session
+            .ask_within(
+                NAVIGATION,
+                Some(&self.session_id),
+                "Page.navigate",
+                json!({ "url": url }),
+            )
+            .await;
         match answer {
             // The server took the connection and is silent: the page may come yet.
             Err(Trouble::Late { .. }) => Ok(()),
             Err(Trouble::Refused { error, .. }) => Err(unreachable(url, &error)),
             Err(trouble) => Err(trouble),
-            Ok(answer) => answer["errorText"].as_str().map_or(Ok(()), |error| Err(unreachable(url, error))),
+            Ok(answer) => answer["errorText"]
+                .as_str()
+                .map_or(Ok(()), |error| Err(unreachable(url, error))),
         }
     }
 
@@ -214,7 +228,11 @@ impl Page {
         let viewport = &metrics["cssLayoutViewport"];
         let middle = |size: &str| viewport[size].as_f64().unwrap_or_default() / 2.0;
         let (x, y) = (middle("clientWidth"), middle("clientHeight"));
-        for (kind, button) in [("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")] {
+        for (kind, button) in [
+            ("mouseMoved", "none"),
+            ("mousePressed", "left"),
+            ("mouseReleased", "left"),
+        ] {
             let params = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
             self.ask(session, "Input.dispatchMouseEvent", params).await?;
         }
@@ -230,7 +248,9 @@ impl Page {
 
     /// A popup hides the page it came from, and a hidden page gets no clicks and paints nothing.
     async fn bring_to_front(&self, session: &Session) -> Result<(), Trouble> {
-        session.ask(None, "Target.activateTarget", json!({ "targetId": self.target })).await?;
+        session
+            .ask(None, "Target.activateTarget", json!({ "targetId": self.target }))
+            .await?;
         Ok(())
     }
 

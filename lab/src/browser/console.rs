@@ -48,7 +48,10 @@ impl Consoles {
     /// again must not push out what was said once.
     pub(super) fn note(&self, part: &str, text: &str) {
         let state = &mut *self.state();
-        let texts = state.contexts.get(part).and_then(|context| state.texts.get_mut(context));
+        let texts = state
+            .contexts
+            .get(part)
+            .and_then(|context| state.texts.get_mut(context));
         let Some(texts) = texts else { return };
         let text: String = text.chars().take(CHARACTERS).collect();
         if texts.contains(&text) {

@@ -63,7 +63,12 @@ impl Witness {
     pub(super) fn error(&self, trouble: Trouble) -> BrowserError {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&tail);
-        let mut last_lines: Vec<_> = text.lines().rev().filter(|line| !line.is_empty()).take(LAST_LINES).collect();
+        let mut last_lines: Vec<_> = text
+            .lines()
+            .rev()
+            .filter(|line| !line.is_empty())
+            .take(LAST_LINES)
+            .collect();
         last_lines.reverse();
         BrowserError {
             executable: self.executable.clone(),

@@ -43,9 +43,13 @@ impl Answer {
         match self.error {
             None => Ok(self.result),
             // WebDriver BiDi: a code, and a message beside it.
-            Some(Value::String(code)) => Err(self.message.map_or(code.clone(), |message| format!("{code}: {message}"))),
+            Some(Value::String(code)) => Err(self
+                .message
+                .map_or(code.clone(), |message| format!("{code}: {message}"))),
             // DevTools: an object.
-            Some(error) => Err(error["message"].as_str().map_or_else(|| error.to_string(), str::to_owned)),
+            Some(error) => Err(error["message"]
+                .as_str()
+                .map_or_else(|| error.to_string(), str::to_owned)),
         }
     }
 }

@@ -234,7 +234,10 @@ impl Run {
         }
         for text in &self.targets {
             let address = service_address(text)?;
-            if targets.iter().any(|target| target.kind == TargetKind::Service { address }) {
+            if targets
+                .iter()
+                .any(|target| target.kind == TargetKind::Service { address })
+            {
                 continue;
             }
             targets.push(PlannedTarget {
@@ -252,11 +255,19 @@ impl Run {
     fn crossed(&self, targets: &[PlannedTarget]) -> Vec<Case> {
         let strategies = chosen(
             &self.strategies,
-            if self.all { &Strategy::ALL } else { &[Strategy::MultipleAnswers, Strategy::FirstThenSecondFlush] },
+            if self.all {
+                &Strategy::ALL
+            } else {
+                &[Strategy::MultipleAnswers, Strategy::FirstThenSecondFlush]
+            },
         );
         let methods = chosen(
             &self.methods,
-            if self.all { &Method::ALL } else { &[Method::Fetch, Method::Iframe, Method::Popup] },
+            if self.all {
+                &Method::ALL
+            } else {
+                &[Method::Fetch, Method::Iframe, Method::Popup]
+            },
         );
         let settings = chosen(
             &self.local_network_access,
@@ -283,7 +294,9 @@ impl Run {
     }
 
     fn resolver(&self) -> Result<Resolver, Failure> {
-        let Some(command) = &self.resolver else { return Ok(Resolver::Direct) };
+        let Some(command) = &self.resolver else {
+            return Ok(Resolver::Direct);
+        };
         let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
         if words.is_empty() {
             return Err(Failure::Usage("--resolver: the command is empty".into()));
@@ -304,7 +317,10 @@ fn canary(name: &str, address: IpAddr, headers: &[(&str, &str)]) -> PlannedTarge
         kind: TargetKind::Canary,
         address,
         own_host: address.to_string(),
-        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
     }
 }
 
@@ -312,7 +328,11 @@ fn canary(name: &str, address: IpAddr, headers: &[(&str, &str)]) -> PlannedTarge
 fn other_canaries() -> [PlannedTarget; 3] {
     [
         canary("canary-local", IpAddr::V4(hostbound_lab::LOCAL_TARGET), &[]),
-        canary("canary-coop", loopback(), &[("cross-origin-opener-policy", "same-origin")]),
+        canary(
+            "canary-coop",
+            loopback(),
+            &[("cross-origin-opener-policy", "same-origin")],
+        ),
         canary("canary-frame-options", loopback(), &[("x-frame-options", "DENY")]),
     ]
 }
@@ -324,7 +344,10 @@ fn read_cases(path: &Path, targets: &mut Vec<PlannedTarget>) -> Result<Vec<Case>
     let cases: Vec<Case> = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     targets.extend(other_canaries());
     targets.retain(|target| cases.iter().any(|case| case.target == target.name));
-    match cases.iter().find(|case| targets.iter().all(|target| case.target != target.name)) {
+    match cases
+        .iter()
+        .find(|case| targets.iter().all(|target| case.target != target.name))
+    {
         Some(case) => Err(wrong(format!("no target is named `{}`", printable(&case.target, 100)))),
         None => Ok(cases),
     }
@@ -369,9 +392,11 @@ fn service_address(text: &str) -> Result<SocketAddr, Failure> {
         None => text.to_owned(),
     };
     let shown = printable(text, 100);
-    let address: SocketAddr = numeric
-        .parse()
-        .map_err(|_| Failure::Usage(format!("--target `{shown}`: give an address and a port, as 127.0.0.1:11434")))?;
+    let address: SocketAddr = numeric.parse().map_err(|_| {
+        Failure::Usage(format!(
+            "--target `{shown}`: give an address and a port, as 127.0.0.1:11434"
+        ))
+    })?;
     if address.port() == 0 {
         return Err(Failure::Usage(format!("--target `{shown}`: port 0 is no port")));
     }
