@@ -3,5 +3,6 @@
 
 pub mod case;
 pub mod log;
+pub mod report;
 pub mod strategy;
 pub mod verdict;
