@@ -214,7 +214,9 @@ pub(super) fn long() -> Run {
     let logs = &mut case.logs;
     logs.dns = logs.dns.iter().cycle().take(300).cloned().collect();
     logs.connections = logs.connections.iter().cycle().take(300).cloned().collect();
-    logs.console = logs.console.iter().cycle().take(300).cloned().collect();
+    logs.console = (0..300)
+        .map(|number| format!("{number}: {}", "a long line ".repeat(20)))
+        .collect();
     run.cases = vec![case; 200];
     run
 }

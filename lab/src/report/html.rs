@@ -221,7 +221,7 @@ fn matrix(group: &Group<'_>) -> Markup {
 fn table(grid: &Grid<'_>, group: &Group<'_>) -> Markup {
     html! {
         div.scroll role="region" tabindex="0" aria-label={ "Matrix of " (plain(group.name, NAME)) ", " (grid.place()) } {
-            table.matrix {
+            table.matrix.wide[grid.columns.len() > 2] {
                 caption { span.unseen { (plain(group.name, NAME)) ", " } (grid.place()) }
                 thead {
                     tr {

@@ -126,12 +126,13 @@ fn connections(connections: &[Connection], limits: Limits) -> Markup {
         }
     };
     let all: Vec<_> = connections.iter().flat_map(arrivals).collect();
+    let has_requests = connections.iter().any(|connection| !connection.requests.is_empty());
     let row = |arrival: &Arrival<'_>| match arrival {
         Arrival::Silent(connection) => html! {
             tr {
                 td.number { (connection.at_ms) " ms" }
                 td.number { (connection.bytes) }
-                td.silent colspan="6" {
+                td.silent colspan=[has_requests.then_some("6")] {
                     @if connection.bytes == 0 { "connected, and sent nothing" } @else { "no whole request" }
                 }
             }
@@ -153,10 +154,13 @@ fn connections(connections: &[Connection], limits: Limits) -> Markup {
         table {
             caption { "What arrived at the target" }
             thead { tr {
-                th.number scope="col" { "At" } th.number scope="col" { "Bytes" } th scope="col" { "Request" } th scope="col" { "Host" }
-                th scope="col" { "Origin" } th scope="col" { "Answer" } th scope="col" { "Refused by the guard" } th scope="col" { "The policy says" }
+                th.number scope="col" { "At" } th.number scope="col" { "Bytes" } th scope="col" { "Request" }
+                @if has_requests {
+                    th scope="col" { "Host" } th scope="col" { "Origin" } th scope="col" { "Answer" }
+                    th scope="col" { "The guard" } th scope="col" { "The policy" }
+                }
             } }
-            tbody { (limits.lines(&all, row, left_out(8))) }
+            tbody { (limits.lines(&all, row, left_out(if has_requests { 8 } else { 3 }))) }
         }
     };
     let requests: usize = connections.iter().map(|connection| connection.requests.len()).sum();
@@ -232,7 +236,7 @@ fn page(page: Option<&PageReport>, limits: Limits) -> Markup {
         (pairs(facts))
         @if !errors.is_empty() { ul { (limits.lines(&errors, error, |left| html! { li { (left) } })) } }
         @if !permissions.is_empty() { p { "Permissions: " (limits.lines(&permissions, permission, |left| html! { (left) "; " })) "they say nothing on a page without TLS." } }
-        p.agent { (plain(&page.user_agent, 200)) }
+        p.agent { "User agent: " (plain(&page.user_agent, 200)) }
     };
     log(
         "Page",
@@ -242,9 +246,18 @@ fn page(page: Option<&PageReport>, limits: Limits) -> Markup {
     )
 }
 
+/// A line that comes again and again is said once.
 fn console(lines: &[String], limits: Limits) -> Markup {
+    let runs: Vec<_> = lines.chunk_by(|one, other| one == other).collect();
+    let run = |run: &&[String]| {
+        html! {
+            @if let Some(line) = run.first() {
+                li { code { (limits.text(line)) } @if run.len() > 1 { span.times { " × " (run.len()) } } }
+            }
+        }
+    };
     let list = html! {
-        ul.console { (limits.lines(lines, |line| html! { li { code { (limits.text(line)) } } }, |left| html! { li.left-out { (left) } })) }
+        ul.console { (limits.lines(&runs, run, |left| html! { li.left-out { (left) } })) }
     };
     log("Console", count(lines.len(), "line"), lines.is_empty(), list)
 }
