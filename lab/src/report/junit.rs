@@ -151,13 +151,16 @@ impl Test {
             | Outcome::Inconclusive => Kind::Skipped,
         };
         let words = words::outcome(result.outcome);
-        let message = if is_control && result.outcome == Outcome::ReachedRefused {
-            format!(
-                "{}: the negative control checks nothing and should not refuse",
-                result.outcome.name()
-            )
-        } else {
-            format!("{}: {}", result.outcome.name(), words.proves)
+        let name_of_outcome = result.outcome.name();
+        let message = match (result.outcome, kind) {
+            (Outcome::ReachedReadable, _) if is_control => {
+                format!("{name_of_outcome}: the negative control was read, as it should be")
+            }
+            (Outcome::ReachedRefused, _) if is_control => {
+                format!("{name_of_outcome}: the negative control checks nothing and should not refuse")
+            }
+            (_, Kind::Skipped) => format!("{name_of_outcome}: {} Leaves open: {}", words.proves, words.leaves_open),
+            _ => format!("{name_of_outcome}: {}", words.proves),
         };
         let mut evidence = vec![format!("rebound name: {}", result.authority)];
         evidence.extend(result.evidence.iter().cloned());
