@@ -76,6 +76,17 @@ pub enum AttackerSpace {
     Loopback,
 }
 
+impl AttackerSpace {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Local => "local",
+            Self::Loopback => "loopback",
+        }
+    }
+}
+
 /// Which browser.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -281,7 +281,15 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
         of(Outcome::BlockedByBrowser),
     );
     let all = outcomes().count();
-    let (verdict, summary) = if readable > 0 {
+    let (verdict, summary) = if readable > 0 && target.kind == TargetKind::Canary {
+        (
+            ServiceVerdict::Control,
+            format!(
+                "a foreign page read it in {readable} of {}, as it must: it checks nothing",
+                count(all, "case")
+            ),
+        )
+    } else if readable > 0 {
         (
             ServiceVerdict::Vulnerable,
             format!("a foreign page read it in {readable} of {}", count(all, "case")),
@@ -337,7 +345,7 @@ pub fn conclude(services: &[ServiceResult], cases: &[CaseResult]) -> (Conclusion
     for service in services {
         let name = &service.target.name;
         match (service.verdict, &service.target.kind) {
-            (_, TargetKind::Canary) | (ServiceVerdict::Refuses, _) => {}
+            (_, TargetKind::Canary) | (ServiceVerdict::Control | ServiceVerdict::Refuses, _) => {}
             (ServiceVerdict::Vulnerable, _) => vulnerable.push(format!("`{name}`: {}", service.summary)),
             (ServiceVerdict::NotTested, _) => unknown.push(format!("`{name}` was not tested: {}", service.summary)),
         }

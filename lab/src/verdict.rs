@@ -30,6 +30,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What is sure about the service first.
+    pub const ALL: [Self; 8] = [
+        Self::ReachedReadable,
+        Self::ReachedRefused,
+        Self::BlockedByBrowser,
+        Self::Prompted,
+        Self::FilteredByResolver,
+        Self::NotRequeried,
+        Self::NotRunning,
+        Self::Inconclusive,
+    ];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,7 +66,8 @@ impl Outcome {
             Self::Prompted => "the user, who was asked",
             Self::FilteredByResolver => "the resolver",
             Self::NotRequeried => "a cache, for now",
-            Self::NotRunning | Self::Inconclusive => "unknown",
+            Self::NotRunning => "nobody: nothing was attacked",
+            Self::Inconclusive => "unknown",
         }
     }
 }
@@ -105,6 +118,8 @@ pub struct CaseResult {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceVerdict {
+    /// The bare canary, and at least one case read it: the rig can rebind, and that is no finding.
+    Control,
     /// At least one case read it.
     Vulnerable,
     /// Requests under a foreign name arrived, and all of them were refused.
@@ -117,6 +132,7 @@ impl ServiceVerdict {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Control => "control",
             Self::Vulnerable => "vulnerable",
             Self::Refuses => "refuses",
             Self::NotTested => "not_tested",
