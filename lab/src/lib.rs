@@ -1,6 +1,7 @@
 //! The rebinding lab: real DNS rebinding, in a real browser, against a service that its owner names, and which layer
 //! stopped it.
 
+pub mod browser;
 pub mod case;
 pub mod log;
 pub mod strategy;
