@@ -94,7 +94,8 @@ pub(super) async fn launch(
     let version = session.ask(None, "Browser.getVersion", json!({})).await?;
     let product = text(&version, "product")?;
     let version = product.split_once('/').map_or(product.as_str(), |(_, version)| version);
-    session.ask(None, "Target.setAutoAttach", auto_attach()).await?;
+    let params = json!({ "discover": true });
+    session.ask(None, "Target.setDiscoverTargets", params).await?;
     Ok((process, session, version.to_owned()))
 }
 
@@ -106,6 +107,13 @@ fn auto_attach() -> Value {
 fn note(consoles: &Consoles, session: &Session, event: &Event) {
     let params = &event.params;
     match (event.method.as_str(), event.session.as_deref()) {
+        ("Target.targetCreated", None) => {
+            let info = &params["targetInfo"];
+            if info["type"] == "page" {
+                let params = json!({ "targetId": info["targetId"], "flatten": true });
+                session.tell(None, "Target.attachToTarget", params);
+            }
+        }
         ("Target.attachedToTarget", _) => {
             let info = &params["targetInfo"];
             if let (Some(part), Some(context)) = (params["sessionId"].as_str(), info["browserContextId"].as_str()) {
@@ -228,14 +236,13 @@ impl Page {
         let viewport = &metrics["cssLayoutViewport"];
         let middle = |size: &str| viewport[size].as_f64().unwrap_or_default() / 2.0;
         let (x, y) = (middle("clientWidth"), middle("clientHeight"));
-        for (kind, button) in [
-            ("mouseMoved", "none"),
-            ("mousePressed", "left"),
-            ("mouseReleased", "left"),
-        ] {
-            let params = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
-            self.ask(session, "Input.dispatchMouseEvent", params).await?;
-        }
+        let command = "Input.dispatchMouseEvent";
+        let event =
+            |kind: &str, button: &str| json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
+        self.ask(session, command, event("mouseMoved", "none")).await?;
+        self.ask(session, command, event("mousePressed", "left")).await?;
+        // A page that opens a popup is hidden before it has answered, and never does.
+        session.tell(Some(&self.session_id), command, event("mouseReleased", "left"));
         Ok(())
     }
 

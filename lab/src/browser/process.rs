@@ -18,7 +18,7 @@ use super::error::{BrowserError, Trouble};
 
 const POLL: Duration = Duration::from_millis(20);
 const DEATH: Duration = Duration::from_secs(5);
-const TAIL_BYTES: usize = 8192;
+const TAIL_BYTES: usize = 16384;
 const LAST_LINES: usize = 8;
 
 /// Where a browser may write.
@@ -66,7 +66,7 @@ impl Witness {
         let mut last_lines: Vec<_> = text
             .lines()
             .rev()
-            .filter(|line| !line.is_empty())
+            .filter(|line| !is_noise(line))
             .take(LAST_LINES)
             .collect();
         last_lines.reverse();
@@ -86,6 +86,11 @@ impl Witness {
             tail.drain(..surplus);
         }
     }
+}
+
+/// Chromium complains at length of a D-Bus that it does not need.
+fn is_noise(line: &str) -> bool {
+    line.trim().is_empty() || line.contains(":ERROR:dbus/")
 }
 
 /// A running browser. Dropped, it is killed with all its helpers.
