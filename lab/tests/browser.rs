@@ -1,4 +1,5 @@
 //! The driver against the real browsers of this machine, on loopback.
+#![expect(clippy::unwrap_used, reason = "for tests, where a panic is the message")]
 
 use std::collections::HashMap;
 use std::fs;

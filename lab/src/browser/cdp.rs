@@ -18,7 +18,7 @@ const FEATURES_OFF: &str = "AutofillServerCommunication,HttpsFirstBalancedModeAu
 const LOCAL_NETWORK_ACCESS: &str =
     "LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,LocalNetworkAccessChecksWebTransport";
 
-const FLAGS: [&str; 28] = [
+const FLAGS: [&str; 26] = [
     "--headless=new",
     "--disable-gpu",
     "--disable-quic",
@@ -30,7 +30,6 @@ const FLAGS: [&str; 28] = [
     // Nothing is fetched, sent or asked but what the page asks for.
     "--disable-background-networking",
     "--disable-breakpad",
-    "--disable-client-side-phishing-detection",
     "--disable-component-extensions-with-background-pages",
     "--disable-component-update",
     "--disable-default-apps",
@@ -39,17 +38,17 @@ const FLAGS: [&str; 28] = [
     "--disable-field-trial-config",
     "--disable-search-engine-choice-screen",
     "--disable-sync",
-    "--disable-variations-seed-fetch",
     "--metrics-recording-only",
     "--no-default-browser-check",
     "--no-first-run",
     "--no-pings",
-    "--safebrowsing-disable-auto-update",
+    // Two services ask all the same: at a port that Chromium itself refuses to connect to.
+    "--component-updater=url-source=http://127.0.0.1:9/",
+    "--gaia-url=http://127.0.0.1:9",
     // A proxied connection has the proxy's address space.
     "--no-proxy-server",
     "--mute-audio",
     "--password-store=basic",
-    "--use-mock-keychain",
 ];
 
 fn arguments(launch: &Launch, folders: &Folders) -> Vec<String> {
@@ -103,13 +102,14 @@ fn auto_attach() -> Value {
     json!({ "autoAttach": true, "waitForDebuggerOnStart": false, "flatten": true })
 }
 
-/// The browser attaches to every page, popup and worker; each is asked what it writes to the console.
+/// Every page, popup, frame and worker that is attached to is asked what it writes to the console.
 fn note(consoles: &Consoles, session: &Session, event: &Event) {
     let params = &event.params;
     match (event.method.as_str(), event.session.as_deref()) {
         ("Target.targetCreated", None) => {
             let info = &params["targetInfo"];
-            if info["type"] == "page" {
+            // Attached to by hand: where the browser attaches by itself, `window.open` hangs (Chromium 156).
+            if info["type"] == "page" && info["openerId"].is_string() {
                 let params = json!({ "targetId": info["targetId"], "flatten": true });
                 session.tell(None, "Target.attachToTarget", params);
             }
@@ -175,10 +175,16 @@ fn failure(params: &Value) -> String {
     format!("{kind} failed: {}", causes.join(", "))
 }
 
+/// A click: what happens, and with which button.
+const MOUSE_EVENTS: [(&str, &str); 3] = [
+    ("mouseMoved", "none"),
+    ("mousePressed", "left"),
+    ("mouseReleased", "left"),
+];
+
 /// A page in a browser context of its own.
 pub(super) struct Page {
     target: String,
-    /// For commands. Events come by the sessions that the browser attaches itself.
     session_id: String,
 }
 
@@ -236,13 +242,10 @@ impl Page {
         let viewport = &metrics["cssLayoutViewport"];
         let middle = |size: &str| viewport[size].as_f64().unwrap_or_default() / 2.0;
         let (x, y) = (middle("clientWidth"), middle("clientHeight"));
-        let command = "Input.dispatchMouseEvent";
-        let event =
-            |kind: &str, button: &str| json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
-        self.ask(session, command, event("mouseMoved", "none")).await?;
-        self.ask(session, command, event("mousePressed", "left")).await?;
-        // A page that opens a popup is hidden before it has answered, and never does.
-        session.tell(Some(&self.session_id), command, event("mouseReleased", "left"));
+        for (kind, button) in MOUSE_EVENTS {
+            let params = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
+            self.ask(session, "Input.dispatchMouseEvent", params).await?;
+        }
         Ok(())
     }
 
