@@ -2,6 +2,8 @@
 //! stopped it.
 
 pub mod case;
+pub mod dns;
 pub mod log;
 pub mod strategy;
 pub mod verdict;
+pub mod zone;

@@ -159,7 +159,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// The address, if a record of this type can hold it.
-    fn only(self, address: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn only(self, address: IpAddr) -> Option<IpAddr> {
         let is_ours = match self {
             Self::A => address.is_ipv4(),
             Self::Aaaa => address.is_ipv6(),
