@@ -2,29 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
-use std::net::{IpAddr, SocketAddr};
+#[path = "dns/questions.rs"]
+mod questions;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
-use hickory_server::proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_server::proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_server::proto::rr::{DNSClass, Name, RData, RecordType};
 use hostbound_lab::dns::{DnsServer, respond};
-use hostbound_lab::strategy::{Roles, Strategy};
-use hostbound_lab::zone::{Session, Transport, Zone, ZoneError};
+use hostbound_lab::strategy::Strategy;
+use hostbound_lab::zone::{Session, Transport, Zone};
+use questions::{APEX, PATIENCE, question, roles, shown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-
-const APEX: &str = "rebind.example";
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn roles(target: &str) -> Roles {
-    Roles {
-        attacker: [203, 0, 113, 10].into(),
-        attacker_ipv6: "2001:db8::10".parse().unwrap(),
-        target: target.parse().unwrap(),
-        seed: 7,
-    }
-}
 
 struct Rig {
     zone: Zone,
@@ -94,28 +86,6 @@ impl Rig {
     async fn tcp(&self) -> TcpStream {
         TcpStream::connect(self.server.local_addr()).await.unwrap()
     }
-}
-
-fn question(name: &str, kind: RecordType) -> Message {
-    let mut message = Message::query();
-    message.metadata.recursion_desired = true;
-    let mut name = Name::from_ascii(name).unwrap();
-    name.set_fqdn(true);
-    message.add_query(Query::query(name, kind));
-    message
-}
-
-fn shown(response: &Message) -> String {
-    if response.metadata.response_code != ResponseCode::NoError {
-        return format!("{:?}", response.metadata.response_code);
-    }
-    let words = response.answers.iter().map(|record| match &record.data {
-        RData::A(address) => address.to_string(),
-        RData::AAAA(address) => address.to_string(),
-        RData::CNAME(alias) => alias.to_string(),
-        other => panic!("{other}"),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
@@ -564,142 +534,6 @@ async fn what_is_logged() {
     assert!(times.is_sorted() && times[1] <= flipped_ms && flipped_ms <= times[2]);
     assert!(u128::from(times[3]) <= session.opened.elapsed().as_millis());
     assert!(log.questions.iter().all(|entry| entry.transport == "udp"));
-}
-
-/// The sessions' questions come mixed, over eight sockets at once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_sessions_at_once() {
-    const SESSIONS: usize = 1000;
-    let rig = Rig::new().await;
-    let before = resident_bytes();
-    let sessions: Vec<_> = (0..SESSIONS)
-        .map(|nth| {
-            let strategy = Strategy::ALL[nth % Strategy::ALL.len()];
-            (
-                strategy,
-                rig.open(strategy, &format!("127.0.{}.{}", nth / 256, nth % 256)),
-            )
-        })
-        .collect();
-    for (_, session) in sessions.iter().step_by(2) {
-        assert!(rig.zone.flip(&session.label).is_some());
-    }
-    let mut askers = tokio::task::JoinSet::new();
-    for asker in 0..8 {
-        let mine: Vec<_> = sessions
-            .iter()
-            .cloned()
-            .enumerate()
-            .filter(|(nth, _)| nth % 8 == asker)
-            .collect();
-        let address: SocketAddr = rig.server.local_addr();
-        askers.spawn(async move {
-            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            socket.connect(address).await.unwrap();
-            let mut buffer = [0; 2048];
-            for round in 0..4 {
-                for (nth, (strategy, session)) in &mine {
-                    for kind in [RecordType::AAAA, RecordType::A] {
-                        let asked = question(&session.name, kind);
-                        socket.send(&asked.to_vec().unwrap()).await.unwrap();
-                        let length = timeout(PATIENCE, socket.recv(&mut buffer)).await.unwrap().unwrap();
-                        let response = Message::from_vec(&buffer[..length]).unwrap();
-                        assert_eq!(response.metadata.id, asked.metadata.id);
-                        assert_eq!(response.queries, asked.queries);
-                        let found = shown(&response);
-                        let target = format!("127.0.{}.{}", nth / 256, nth % 256);
-                        let expected = expected_of(*strategy, nth % 2 == 0, kind == RecordType::A, round, &target);
-                        assert!(
-                            expected.contains(&found),
-                            "{} {kind}: {found}, not {expected:?}",
-                            strategy.name()
-                        );
-                    }
-                }
-            }
-        });
-    }
-    while let Some(asker) = askers.join_next().await {
-        asker.unwrap();
-    }
-    let grown = resident_bytes().saturating_sub(before);
-    println!("{SESSIONS} sessions with 8 questions each: {} KiB", grown / 1024);
-    assert!(grown < 64 << 20, "{grown} bytes more");
-    for (strategy, session) in &sessions {
-        let log = rig.zone.take_log(&session.label).unwrap();
-        assert_eq!(log.questions.len(), 8, "{}", strategy.name());
-    }
-    // As many more as may be, and none beyond.
-    for _ in SESSIONS..4096 {
-        rig.open(Strategy::Random, "127.0.0.1");
-    }
-    let beyond = || rig.zone.open(Strategy::Random, roles("127.0.0.1"));
-    assert_eq!(beyond().err(), Some(ZoneError::Full));
-    assert!(rig.zone.close(&sessions[0].1.label).is_some());
-    assert!(beyond().is_ok());
-    assert_eq!(beyond().err(), Some(ZoneError::Full));
-}
-
-/// What a session may be answered: written out once more, apart from the server's code.
-fn expected_of(strategy: Strategy, is_flipped: bool, is_a: bool, round: usize, target: &str) -> Vec<String> {
-    let attacker = "203.0.113.10";
-    let pair = |target: &str| {
-        if is_flipped {
-            target.to_owned()
-        } else {
-            format!("{attacker} {target}")
-        }
-    };
-    let one = |is_target: bool| if is_target { target } else { attacker }.to_owned();
-    let expected = match (strategy, is_a) {
-        (Strategy::MultipleAnswers, true) => pair(target),
-        (Strategy::Unspecified, true) => pair("0.0.0.0"),
-        (Strategy::Ipv6Loopback, false) if is_flipped => "::1".to_owned(),
-        (Strategy::Ipv6Loopback, false) => "2001:db8::10 ::1".to_owned(),
-        (Strategy::MixedFamilies, true) => target.to_owned(),
-        (Strategy::MixedFamilies, false) if !is_flipped => "2001:db8::10".to_owned(),
-        (Strategy::FirstThenSecond | Strategy::FirstThenSecondFlush, true) => one(is_flipped),
-        (Strategy::RoundRobin, true) => one(round % 2 == 1),
-        (Strategy::Random, true) => return vec![one(false), one(true)],
-        (Strategy::Cname, true) if is_flipped => format!("localhost. {target}"),
-        (Strategy::Cname, true) => one(false),
-        (Strategy::Cname, false) if is_flipped => "localhost.".to_owned(),
-        _ => String::new(),
-    };
-    vec![expected]
-}
-
-fn resident_bytes() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-/// A zone whose logs are all full: the most that questions can make it hold.
-#[test]
-fn full_logs_are_bounded() {
-    let zone = Zone::new(APEX).unwrap();
-    let sessions: Vec<_> = (0..64)
-        .map(|_| zone.open(Strategy::MultipleAnswers, roles("127.0.0.1")).unwrap())
-        .collect();
-    let packets = sessions
-        .iter()
-        .map(|session| question(&session.name, RecordType::A).to_vec().unwrap());
-    let packets: Vec<_> = packets.collect();
-    let before = resident_bytes();
-    for packet in &packets {
-        for _ in 0..4096 {
-            assert!(respond(&zone, packet, Transport::Udp).is_some());
-        }
-    }
-    let grown = resident_bytes().saturating_sub(before);
-    println!("full logs: {} KiB", grown / 1024);
-    assert!(grown < 64 << 20, "{grown} bytes more");
-    let logs: Vec<_> = sessions
-        .iter()
-        .map(|session| zone.close(&session.label).unwrap())
-        .collect();
-    assert_eq!(logs.iter().map(|log| log.questions.len()).sum::<usize>(), 131_072);
-    assert_eq!(logs.iter().map(|log| log.not_kept).sum::<u64>(), 64 * 4096 - 131_072);
 }
 
 #[tokio::test]
