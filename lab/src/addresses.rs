@@ -11,7 +11,7 @@ pub(crate) const DNS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The DNS server where a filtering resolver stands in front of it.
 pub(crate) const DNS_BEHIND_RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 53, 0, 1));
 /// Where the page reports and asks for the flip. Never rebound, so that no browser gates it.
-pub(crate) const CONTROL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+pub(crate) const CONTROL: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 2);
 pub(crate) const CONTROL_PORT: u16 = 9000;
 /// A target in the local address space.
 pub const LOCAL_TARGET: Ipv4Addr = Ipv4Addr::new(192, 168, 78, 1);
@@ -31,8 +31,9 @@ pub(crate) const fn port(slot: u8) -> u16 {
 pub(crate) const fn attacker(space: AttackerSpace, slot: u8) -> Ipv4Addr {
     let last = 10 + slot;
     match space {
-        // TEST-NET-3 (RFC 5737): public to every browser.
-        AttackerSpace::Public => Ipv4Addr::new(203, 0, 113, last),
+        // Once 6to4 relays (RFC 7526), now nobody's: public to browsers and to resolvers that filter. dnsmasq takes the
+        // documentation ranges (RFC 5737) for private.
+        AttackerSpace::Public => Ipv4Addr::new(192, 88, 99, last),
         AttackerSpace::Local => Ipv4Addr::new(192, 168, 77, last),
         AttackerSpace::Loopback => Ipv4Addr::new(127, 66, 0, last),
     }
@@ -47,7 +48,6 @@ pub(crate) const fn attacker_v6(slot: u8) -> Ipv6Addr {
 pub(crate) fn batch() -> String {
     let mut lines = vec![
         "link set lo up".to_owned(),
-        "addr add 203.0.113.0/24 dev lo".to_owned(),
         format!("addr add {CONTROL}/32 dev lo"),
         format!("addr add {LOCAL_TARGET}/32 dev lo"),
     ];

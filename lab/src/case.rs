@@ -68,7 +68,7 @@ impl LocalNetworkAccess {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttackerSpace {
-    /// 203.0.113.0/24 (TEST-NET-3, RFC 5737): public to browsers.
+    /// 192.88.99.0/24 (reserved, RFC 7526): public to browsers.
     Public,
     /// 192.168.77.0/24.
     Local,

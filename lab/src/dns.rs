@@ -269,3 +269,38 @@ async fn converse(zone: Zone, stream: TcpStream, peer: SocketAddr) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No answer of a zone is this long; the server must not depend on that.
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let name = Name::from_ascii("a.rebind.example.").unwrap();
+        let many = Answer::from_iter((0..40).map(|host| [203, 0, 113, host].into()));
+        let mut response = Message::response(7, OpCode::Query);
+        response.add_answers(records(name, &many));
+        for (limit, is_whole) in [(u16::MAX, true), (DATAGRAM_BYTES, true), (PLAIN_BYTES, false)] {
+            let bytes = encode(&response, limit).unwrap();
+            assert!(bytes.len() <= usize::from(limit));
+            let read = Message::from_vec(&bytes).unwrap();
+            assert_eq!(read.metadata.truncation, !is_whole, "{limit}");
+            assert_eq!(read.answers.len() == 40, is_whole, "{limit}");
+        }
+    }
+
+    /// An OPT that announces less than RFC 6891 section 6.2.3 allows counts as the least.
+    #[test]
+    fn a_datagram_is_as_long_as_the_asker_takes() {
+        let mut question = Message::query();
+        assert_eq!(limit(&question, Transport::Udp), 512);
+        for (announced, expected) in [(0, 512), (512, 512), (1000, 1000), (1232, 1232), (u16::MAX, 1232)] {
+            let mut edns = Edns::new();
+            edns.set_max_payload(announced);
+            question.set_edns(edns);
+            assert_eq!(limit(&question, Transport::Udp), expected);
+            assert_eq!(limit(&question, Transport::Tcp), u16::MAX);
+        }
+    }
+}

@@ -193,16 +193,14 @@ impl Zone {
     /// What was asked since the last call. `None` if no such session is open.
     #[must_use]
     pub fn take_log(&self, label: &str) -> Option<SessionLog> {
-        let mut state = self.state();
-        let log = state.get(label, Instant::now())?.take_log();
-        state.kept -= log.kept();
-        Some(log)
+        self.state().take_log(label, Instant::now())
     }
 
     /// Closes the session, whose names then are no more, and returns the rest of its log. `None` if no such session is open.
     pub fn close(&self, label: &str) -> Option<SessionLog> {
-        let log = self.take_log(label)?;
-        self.state().cases.remove(label);
+        let mut state = self.state();
+        let log = state.take_log(label, Instant::now())?;
+        state.cases.remove(label);
         Some(log)
     }
 
@@ -307,6 +305,12 @@ impl State {
 
     fn get(&mut self, label: &str, now: Instant) -> Option<&mut Open> {
         self.cases.get_mut(label).filter(|case| now < case.expires)
+    }
+
+    fn take_log(&mut self, label: &str, now: Instant) -> Option<SessionLog> {
+        let log = self.get(label, now)?.take_log();
+        self.kept -= log.kept();
+        Some(log)
     }
 
     fn ask(&mut self, label: &str, is_below: bool, question: Question, limits: &Limits) -> Reply {

@@ -167,11 +167,13 @@ test('what cannot be carried out is said, and is no success', async (t) => {
 
 test('killed at random points, it leaves nothing behind', async (t) => {
   const rounds = process.env.HOSTBOUND_ALL ? 40 : 8
-  const places = ['/dev/shm', '/tmp', process.cwd()]
-  const before = { ...traces(), files: files(...places) }
+  // Its own current and temporary folders; and where all programs may write, what bears our name.
+  const [cwd, TMPDIR] = ['work', 'tmp'].map((name) => mkdtempSync(join(folder, name)))
+  const places = () => [...files(cwd, TMPDIR), ...files('/dev/shm', '/tmp').filter((name) => /hostbound-(?!lab-test)|profile-/.test(name))]
+  const before = { ...traces(), files: places() }
   const points = []
   for (let round = 0; round < rounds; round++) {
-    const { child } = start(['--strategy', 'multiple-answers'])
+    const { child } = start(['--strategy', 'multiple-answers'], { cwd, env: { ...process.env, TMPDIR } })
     // From before the namespaces are made to the midst of the cases.
     const after = Math.round(10 ** (1 + (3 * (round + Math.random())) / rounds))
     await sleep(after)
@@ -185,7 +187,7 @@ test('killed at random points, it leaves nothing behind', async (t) => {
   let left
   do {
     await sleep(100)
-    left = { ...traces(), files: files(...places) }
+    left = { ...traces(), files: places() }
   } while (left.processes.length > 0 && performance.now() < patience)
   assert.deepEqual(left.processes, [])
   assert.deepEqual([...left.namespaces].filter((namespace) => !before.namespaces.has(namespace)), [])

@@ -10,7 +10,8 @@ export const PACKAGE = fileURLToPath(new URL('../../bindings/node', import.meta.
 
 /** Starts `hostbound lab run`; `printed` is what comes out. */
 export function start(words, options = {}) {
-  const child = spawn(COMMAND, ['lab', 'run', '--guard-folder', PACKAGE, ...words], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const guard = words.includes('--guard-folder') ? [] : ['--guard-folder', PACKAGE]
+  const child = spawn(COMMAND, ['lab', 'run', ...guard, ...words], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   const printed = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr']) {
     child[name].setEncoding('utf8')
