@@ -76,7 +76,8 @@ fn finished(case: &Case, authority: String, target: &Target, logs: Logs) -> Case
     }
 }
 
-fn broken(case: &Case, why: &str) -> CaseResult {
+/// A case that could not be carried out.
+pub(crate) fn broken(case: &Case, why: &str) -> CaseResult {
     CaseResult {
         case: case.clone(),
         authority: String::new(),

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::addresses::{self, APEX};
 use crate::attacker::ControlServer;
 use crate::attempt;
-use crate::browser::{Browser, Launch};
+use crate::browser::{Browser, Launch, Trouble};
 use crate::canary::{self, Canary};
 use crate::case::{Case, LocalNetworkAccess};
 use crate::dns::DnsServer;
@@ -98,7 +98,17 @@ async fn carry_out() -> io::Result<()> {
 
 /// The cases of one browser, side by side.
 async fn run_group(plan: &Plan, stage: &Arc<Stage>, launch: &Launch, cases: Vec<Case>, first: bool) -> io::Result<()> {
-    let browser = Arc::new(Browser::launch(launch).await.map_err(io::Error::other)?);
+    let browser = match Browser::launch(launch).await {
+        Ok(browser) => Arc::new(browser),
+        Err(error) if matches!(error.trouble, Trouble::Unsupported(_)) => {
+            for case in &cases {
+                let result = Box::new(attempt::broken(case, &error.to_string()));
+                tell(&Event::Case { result });
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(io::Error::other(error)),
+    };
     if first {
         tell(&Event::Browser {
             browser: BrowserFacts {
