@@ -61,6 +61,8 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "SECURITY.md",
         "CHANGELOG.md",
+        "docs/lab.md",
+        "docs/rebind-times.md",
         "bindings/node/README.md",
         "policies/README.md",
     ] {

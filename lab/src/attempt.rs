@@ -41,28 +41,27 @@ pub(crate) async fn carry_out(stage: &Stage, browser: &Browser, case: &Case) -> 
         let logs = Logs::default();
         return finished(case, String::new(), target, logs);
     };
-    let slot = stage.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let Some(slot) = slot else {
-        return broken(case, "too many cases at a time");
-    };
-    let mut result;
     let mut chances = if case.strategy == Strategy::Random { CHANCES } else { 1 };
     loop {
-        result = match attempt(stage, browser, case, planned, upstream, slot).await {
+        // A slot of its own each time: the listeners of the last one are still about to close.
+        let slot = stage.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(slot) = slot else {
+            return broken(case, "too many cases at a time");
+        };
+        let result = match attempt(stage, browser, case, planned, upstream, slot).await {
             Ok((authority, logs)) => finished(case, authority, target, logs),
             Err(error) => broken(case, &error.to_string()),
         };
+        stage
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(slot);
         chances -= 1;
         if chances == 0 || result.logs.page.is_some() {
-            break;
+            return result;
         }
     }
-    stage
-        .slots
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push_back(slot);
-    result
 }
 
 fn finished(case: &Case, authority: String, target: &Target, logs: Logs) -> CaseResult {
@@ -143,7 +142,7 @@ async fn attempt(
         secret: stage.secret.clone(),
     };
     stage.control.add(token.clone(), controlled);
-    let control = control_answer(session.control, planned.address, port).await;
+    let control = control_answer(session.control, case.strategy.target(planned.address), port).await;
     let url = format!("http://{authority}/");
     let tab = browser.open(&url).await;
     let mut logs = Logs::default();
@@ -275,6 +274,8 @@ impl Watched<'_> {
     fn patience(&self) -> Duration {
         match self.case.strategy {
             Strategy::FirstThenSecond => Duration::from_secs(80),
+            // Each throw of the coin costs a flush.
+            Strategy::Random | Strategy::RoundRobin => Duration::from_secs(60),
             strategy if strategy.flushes() => Duration::from_secs(30),
             _ => Duration::from_secs(15),
         }

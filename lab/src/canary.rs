@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::service::service_fn;
@@ -22,6 +23,9 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// In front of the secret, so that a page can tell it.
 pub(crate) const SECRET_PREFIX: &str = "hostbound-canary-";
+
+/// How long a WebSocket may stay open.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running canary; dropped, it stops.
 #[derive(Debug)]
@@ -101,7 +105,12 @@ fn answer(mut request: Request<Incoming>, secret: &str, fields: &HeaderMap) -> R
         let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         // Whoever goes away early has not read it.
         socket.send(Message::text(secret)).await.ok();
-        socket.close(None).await.ok();
+        // Who closes first takes what the other has not read yet.
+        tokio::time::timeout(PATIENCE, async {
+            while socket.next().await.is_some_and(|read| read.is_ok()) {}
+        })
+        .await
+        .ok();
     });
     let mut response = Response::new(String::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

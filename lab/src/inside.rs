@@ -65,6 +65,12 @@ pub fn run() {
 }
 
 async fn carry_out() -> io::Result<()> {
+    // What follows mounts and configures: only ever in a PID namespace of our own.
+    if std::process::id() != 1 {
+        return Err(io::Error::other(
+            "`lab inside` is what `lab run` starts in its namespaces",
+        ));
+    }
     let socket = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     let mut socket = UnixStream::from_std(socket)?;

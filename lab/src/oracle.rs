@@ -7,6 +7,9 @@ use crate::case::{Case, LocalNetworkAccess, Method};
 use crate::log::{ArrivedRequest, Connection, Control, Logs, PageReport};
 use crate::verdict::{CaseResult, Conclusion, Outcome, ServiceResult, ServiceVerdict, Target, TargetKind};
 
+/// Attempts without a connection from which on the browser is taken not to want one.
+const TRIED: u32 = 3;
+
 /// What one case came to, and the sentences that it stands on, the strongest first.
 #[must_use]
 pub fn judge(case: &Case, target: &Target, logs: &Logs) -> (Outcome, Vec<String>) {
@@ -44,7 +47,7 @@ fn decide(case: &Case, target: &Target, logs: &Logs, evidence: &mut Vec<String>)
         evidence.push("the page read an answer that arrived at no listener of the lab".to_owned());
         return Outcome::Inconclusive;
     }
-    not_reached(page, logs, evidence)
+    not_reached(case, page, logs, evidence)
 }
 
 /// A request arrived and nothing refused it.
@@ -81,7 +84,7 @@ fn reached(
 }
 
 /// The page ran, and no request arrived at the target.
-fn not_reached(page: &PageReport, logs: &Logs, evidence: &mut Vec<String>) -> Outcome {
+fn not_reached(case: &Case, page: &PageReport, logs: &Logs, evidence: &mut Vec<String>) -> Outcome {
     if logs.flipped_ms.is_none() {
         evidence.push("the page never came to ask for the flip".to_owned());
         return Outcome::Inconclusive;
@@ -116,6 +119,15 @@ fn not_reached(page: &PageReport, logs: &Logs, evidence: &mut Vec<String>) -> Ou
         evidence.push(format!(
             "the browser says that it blocked the request: `{}`",
             shortened(told)
+        ));
+        return Outcome::BlockedByBrowser;
+    }
+    // Where the attacker still listens, the attempts may have gone there.
+    let alone = case.strategy.closes_listener() && case.strategy.ends_at_target() && logs.control == Control::Passed;
+    if answered && alone && page.failures >= TRIED {
+        evidence.push(format!(
+            "the browser had the target's address, the attacker listened no more, and in {} the browser did not connect",
+            count(page.failures as usize, "attempt")
         ));
         return Outcome::BlockedByBrowser;
     }

@@ -18,19 +18,21 @@ pub enum Strategy {
     MultipleAnswers,
     /// As `MultipleAnswers`, to `0.0.0.0`.
     Unspecified,
-    /// As `MultipleAnswers`, with IPv6 alone: to `::1`.
+    /// As `FirstThenSecondFlush`, with IPv6 alone: to `::1`. Of two addresses in one answer browsers take `::1` first
+    /// (RFC 6724 §6, rule 2).
     Ipv6Loopback,
     /// The attacker's AAAA beside the target's A; then the attacker closes its listener.
     MixedFamilies,
     /// The attacker until the page has been delivered, then the target.
     FirstThenSecond,
-    /// As `FirstThenSecond`; the page pushes the name out of the browser's cache.
+    /// As `FirstThenSecond`; the page pushes the name out of the browser's cache, and the attacker closes its listener:
+    /// Firefox keeps connections to it in store.
     FirstThenSecondFlush,
-    /// Attacker and target in turns, for each type of record by itself; with the cache pushed out.
+    /// Attacker and target in turns, for each type of record by itself; with the cache pushed out and the listener closed.
     RoundRobin,
-    /// Attacker or target by chance; with the cache pushed out.
+    /// Attacker or target by chance; with the cache pushed out and the listener closed.
     Random,
-    /// The attacker until the page has been delivered, then a CNAME to `localhost`; with the cache pushed out.
+    /// The attacker until the page has been delivered, then a CNAME to `localhost`; with the cache pushed out and the listener closed.
     Cname,
 }
 
@@ -63,13 +65,17 @@ impl Strategy {
         }
     }
 
-    /// Whether the attacker must become unreachable for the browser to try the next address.
+    /// Whether the attacker becomes unreachable at the flip: so that the browser tries the next address, or does not go on
+    /// to use connections that it keeps in store.
     #[must_use]
     pub const fn closes_listener(self) -> bool {
-        matches!(
-            self,
-            Self::MultipleAnswers | Self::Unspecified | Self::Ipv6Loopback | Self::MixedFamilies
-        )
+        !matches!(self, Self::FirstThenSecond)
+    }
+
+    /// Whether every answer after the flip leads to the target.
+    #[must_use]
+    pub const fn ends_at_target(self) -> bool {
+        !matches!(self, Self::RoundRobin | Self::Random)
     }
 
     /// Whether the page pushes the name out of the browser's cache, by asking for many others.
@@ -77,7 +83,7 @@ impl Strategy {
     pub const fn flushes(self) -> bool {
         matches!(
             self,
-            Self::FirstThenSecondFlush | Self::RoundRobin | Self::Random | Self::Cname
+            Self::FirstThenSecondFlush | Self::Ipv6Loopback | Self::RoundRobin | Self::Random | Self::Cname
         )
     }
 
@@ -99,12 +105,14 @@ impl Strategy {
         let target = kind.only(self.target(roles.target));
         let attacker = self.attacker(roles, kind);
         let turns_to_target = match self {
-            Self::MultipleAnswers | Self::Unspecified | Self::Ipv6Loopback | Self::MixedFamilies => {
+            Self::MultipleAnswers | Self::Unspecified | Self::MixedFamilies => {
                 // The attacker first; after the flip no longer.
                 let before = attacker.filter(|_| phase == Phase::Before);
                 return Answer::from_iter(before.into_iter().chain(target));
             }
-            Self::FirstThenSecond | Self::FirstThenSecondFlush | Self::Cname => phase == Phase::Flipped,
+            Self::FirstThenSecond | Self::FirstThenSecondFlush | Self::Ipv6Loopback | Self::Cname => {
+                phase == Phase::Flipped
+            }
             Self::RoundRobin => nth % 2 == 1,
             Self::Random => coin(roles.seed, nth),
         };
@@ -251,12 +259,7 @@ mod tests {
             ["203.0.113.10 0.0.0.0", "0.0.0.0"],
             ["", ""],
         ),
-        (
-            Strategy::Ipv6Loopback,
-            "127.0.0.1",
-            ["", ""],
-            ["2001:db8::10 ::1", "::1"],
-        ),
+        (Strategy::Ipv6Loopback, "127.0.0.1", ["", ""], ["2001:db8::10", "::1"]),
         (
             Strategy::MixedFamilies,
             "127.0.0.1",

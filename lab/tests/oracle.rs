@@ -301,7 +301,20 @@ fn a_resolver_that_keeps_the_address_is_told_by_the_control() {
         "came out of the resolver neither",
     );
     logs.control = Control::Passed;
+    expect(
+        &fetch("canary"),
+        &canary(),
+        &logs,
+        BlockedByBrowser,
+        "the browser did not connect",
+    );
+    logs.page.as_mut().unwrap().failures = 2;
     expect(&fetch("canary"), &canary(), &logs, Inconclusive, "no connection came");
+    // The attempts may have gone to the attacker, who still listens.
+    logs.page.as_mut().unwrap().failures = 9;
+    let mut case = fetch("canary");
+    case.strategy = Strategy::FirstThenSecond;
+    expect(&case, &canary(), &logs, Inconclusive, "no connection came");
 }
 
 #[test]

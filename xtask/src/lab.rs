@@ -24,7 +24,33 @@ const BROWSERS: [&str; 2] = ["chromium", "firefox"];
 #[derive(Deserialize)]
 struct Matrix {
     default: Map<String, Value>,
+    /// What Firefox does otherwise by default.
+    firefox: Map<String, Value>,
     rows: Vec<Map<String, Value>>,
+}
+
+impl Matrix {
+    /// The rows as cases for a browser, each with a name.
+    fn cases(&self, browser: &str) -> (Vec<String>, Vec<Value>) {
+        let case = |row: &Map<String, Value>| {
+            let mut case = self.default.clone();
+            if browser == "firefox" {
+                case.extend(self.firefox.clone());
+            }
+            case.extend(row.clone());
+            let name = case.remove("name");
+            let setting = case
+                .get("local_network_access")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let name = format!(
+                "{} [{setting}]",
+                name.as_ref().and_then(Value::as_str).unwrap_or_default()
+            );
+            (name, Value::Object(case))
+        };
+        self.rows.iter().map(case).unzip()
+    }
 }
 
 /// What is recorded of a row: `reached_readable`, with `+ POST` if the popup's document could write.
@@ -39,22 +65,10 @@ type Expectations = BTreeMap<String, String>;
 pub(crate) fn matrix(record: bool) -> Result<bool> {
     let command = prepare(&[Tool::Chromium, Tool::Firefox, Tool::Ip])?;
     let text = fs::read_to_string(process::root().join("lab/matrix.toml"))?;
-    let Matrix { default, rows } = toml::from_str(&text).context("lab/matrix.toml")?;
-    let mut names = Vec::new();
-    let mut cases = Vec::new();
-    for mut row in rows {
-        let name = row.remove("name").context("a row of lab/matrix.toml has no name")?;
-        let mut case = default.clone();
-        case.append(&mut row);
-        let setting = case
-            .get("local_network_access")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        names.push(format!("{} [{setting}]", name.as_str().unwrap_or_default()));
-        cases.push(Value::Object(case));
-    }
+    let matrix: Matrix = toml::from_str(&text).context("lab/matrix.toml")?;
     let mut same = true;
     for browser in BROWSERS {
+        let (names, cases) = matrix.cases(browser);
         let run = lab_run(&command, browser, &cases, 4)?;
         let version = version_of(&run)?;
         let major = version.split('.').next().unwrap_or_default();
