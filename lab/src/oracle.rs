@@ -354,6 +354,9 @@ pub fn conclude(services: &[ServiceResult], cases: &[CaseResult]) -> (Conclusion
             unknown.push(reason);
         }
     }
+    if services.iter().all(|service| service.target.kind == TargetKind::Canary) {
+        unknown.push("nothing but the bare canary was attacked".to_owned());
+    }
     for service in services {
         let name = &service.target.name;
         match (service.verdict, &service.target.kind) {

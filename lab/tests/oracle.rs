@@ -407,6 +407,14 @@ fn a_run_without_a_negative_control_is_inconclusive() {
 }
 
 #[test]
+fn a_run_that_tests_nothing_is_not_safe() {
+    let cases = [ended(case("canary", Method::Fetch, Off), ReachedReadable)];
+    let (conclusion, reasons) = concluded(&[canary()], &cases);
+    assert_eq!(conclusion, Conclusion::Inconclusive);
+    assert!(reasons.contains("nothing but the bare canary"), "{reasons}");
+}
+
+#[test]
 fn one_method_without_a_control_is_enough_to_doubt() {
     let cases = [
         ended(case("canary", Method::Fetch, Off), ReachedReadable),

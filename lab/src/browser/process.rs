@@ -93,6 +93,22 @@ fn is_noise(line: &str) -> bool {
     line.trim().is_empty() || line.contains(":ERROR:dbus/")
 }
 
+/// Whether a process of the group still runs. Zombies do not: where this process is the first of its PID namespace,
+/// nobody takes them away.
+fn is_alive(group: Pid) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return test_kill_process_group(group).is_ok();
+    };
+    let group = group.as_raw_nonzero().to_string();
+    processes.flatten().any(|process| {
+        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // Behind the name, which may hold anything: state, parent, group (proc_pid_stat(5)).
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let state = fields.next();
+        fields.nth(1) == Some(&group) && state != Some("Z")
+    })
+}
+
 /// A running browser. Dropped, it is killed with all its helpers.
 pub(super) struct Process {
     child: Child,
@@ -166,11 +182,10 @@ impl Process {
         let gone = async {
             // An error of waiting leaves nothing to wait for.
             let _ = self.child.wait().await;
-            while test_kill_process_group(self.group).is_ok() {
+            while is_alive(self.group) {
                 sleep(POLL).await;
             }
         };
-        // Past the deadline only zombies can be left, which write nothing.
         let _ = timeout(DEATH, gone).await;
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::grid::{Group, groups, is_control};
-use super::text::{count, list, plain, seconds};
+use super::text::{count, list, moment, plain};
 use crate::case::LocalNetworkAccess;
 use crate::verdict::{Conclusion, Outcome, Run, ServiceResult, ServiceVerdict, TargetKind};
 
@@ -93,7 +93,7 @@ impl Control {
                 fastest_ms,
             } => {
                 let fastest =
-                    fastest_ms.map_or_else(String::new, |time| format!(", at the fastest in {}", seconds(time)));
+                    fastest_ms.map_or_else(String::new, |time| format!(", at the fastest in {}", moment(time)));
                 format!(
                     "The bare canary, which checks nothing, was read in {read} of {}{fastest}: this rig can rebind.",
                     count(cases, "case")

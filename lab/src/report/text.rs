@@ -54,6 +54,14 @@ pub(super) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
+/// `42 ms`, `0.5 s`.
+pub(super) fn moment(milliseconds: u64) -> String {
+    match milliseconds {
+        0..100 => format!("{milliseconds} ms"),
+        _ => seconds(milliseconds),
+    }
+}
+
 /// `12.3 s`, `3 min 12 s`, `1 h 4 min`.
 pub(super) fn duration(milliseconds: u64) -> String {
     let whole = milliseconds / 1000;
@@ -76,7 +84,7 @@ pub(super) fn outcome(result: &CaseResult) -> String {
         _ => "",
     };
     match page.and_then(|page| page.rebind_ms) {
-        Some(time) => format!("{word}{wrote} in {}", seconds(time)),
+        Some(time) => format!("{word}{wrote} in {}", moment(time)),
         None => format!("{word}{wrote}"),
     }
 }
@@ -162,6 +170,8 @@ mod tests {
         ] {
             assert_eq!(duration(milliseconds), want);
         }
+        assert_eq!(moment(42), "42 ms");
+        assert_eq!(moment(530), "0.5 s");
         assert_eq!(seconds(60_300), "60.3 s");
         assert_eq!(seconds(u64::MAX), "18446744073709551.6 s");
     }
