@@ -8,6 +8,7 @@ mod decide;
 mod egress;
 mod explain;
 mod keys;
+#[cfg(target_os = "linux")]
 mod lab;
 mod man;
 mod schema;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     Sign(sign::Sign),
     Keys(keys::Keys),
+    #[cfg(target_os = "linux")]
     Lab(lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
@@ -48,6 +50,7 @@ impl Command {
             Self::Explain(explain) => explain.format,
             Self::Sign(sign) => sign.format,
             Self::Keys(keys) => keys.format(),
+            #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
             Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
@@ -63,6 +66,7 @@ impl Command {
             Self::Explain(explain) => explain.run(),
             Self::Sign(sign) => sign.run(),
             Self::Keys(keys) => keys.run(),
+            #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -224,6 +225,9 @@ async fn start_resolver(words: &[String]) -> io::Result<Child> {
         .ok_or_else(|| io::Error::other("the resolver's command is empty"))?;
     let mut child = Command::new(program)
         .args(arguments)
+        // Standard output is for the lab's events.
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| io::Error::other(format!("the resolver `{program}` does not start: {error}")))?;

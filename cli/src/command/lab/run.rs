@@ -160,6 +160,11 @@ impl Run {
         let run = ran.map_err(|error| match error {
             LabError::Machine(message) | LabError::Failed(message) => Failure::Input(message),
         })?;
+        let printed = match self.format {
+            Format::Human => report::table(&run),
+            Format::Json => report::json(&run),
+        };
+        output::line(printed.trim_end()).map_err(Failure::Output)?;
         for (path, text) in [
             (&self.html, report::html as fn(&_) -> String),
             (&self.junit, report::junit),
@@ -170,11 +175,6 @@ impl Run {
                 say(&format!("wrote {}", path.display()));
             }
         }
-        let printed = match self.format {
-            Format::Human => report::table(&run),
-            Format::Json => report::json(&run),
-        };
-        output::line(printed.trim_end()).map_err(Failure::Output)?;
         Ok(match run.conclusion {
             Conclusion::Safe => Exit::Clean,
             Conclusion::Vulnerable => Exit::Findings,
