@@ -36,7 +36,8 @@ fn decide(case: &Case, target: &Target, logs: &Logs, evidence: &mut Vec<String>)
         evidence.push("the page read the canary's secret".to_owned());
         return Outcome::ReachedReadable;
     }
-    if let Some(refused) = arrived.iter().find(|request| is_refusal(case, target, request)) {
+    let refused = arrived.iter().find(|request| is_refusal(case, target, request));
+    if let Some(refused) = refused.filter(|_| !read_beside_refusals(case, target, page, &arrived)) {
         evidence.push(refusal(refused));
         return Outcome::ReachedRefused;
     }
@@ -58,8 +59,11 @@ fn reached(
     arrived: &[&ArrivedRequest],
     evidence: &mut Vec<String>,
 ) -> Outcome {
-    let statuses = arrived.iter().map(|request| status_words(request.status));
-    let first = statuses.clone().next().unwrap_or_default();
+    let mut served = arrived.iter().filter(|request| !is_refusal(case, target, request));
+    let first = served
+        .next()
+        .map(|request| status_words(request.status))
+        .unwrap_or_default();
     if page.read.is_some() && matches!(target.kind, TargetKind::Service { .. }) {
         evidence.push(format!(
             "the page read the service's answer to a request under the foreign name ({first}); under its own name it answers {}",
@@ -149,6 +153,19 @@ fn no_page(logs: &Logs) -> String {
             .to_owned()
     } else {
         "the attacker's page never ran".to_owned()
+    }
+}
+
+/// Whether what the page read of a service is another answer than a refusal: then it does not matter what else was refused.
+fn read_beside_refusals(case: &Case, target: &Target, page: &PageReport, arrived: &[&ArrivedRequest]) -> bool {
+    let (Some(read), TargetKind::Service { .. }) = (&page.read, &target.kind) else {
+        return false;
+    };
+    // The page's own attempts; a browser also asks for icons.
+    let mut attempts = arrived.iter().filter(|request| request.target.starts_with("/?"));
+    match read.status {
+        Some(_) => attempts.any(|request| request.status == read.status && !is_refusal(case, target, request)),
+        None => attempts.any(|request| request.status.is_some() && !is_refusal(case, target, request)),
     }
 }
 

@@ -208,6 +208,24 @@ fn a_service_is_read_if_it_answers_a_foreign_name_as_its_own() {
 }
 
 #[test]
+fn a_service_that_was_read_once_beside_refusals_was_read() {
+    let name = "127.0.0.1:11434";
+    let target = service(Some(200), Some(403));
+    for (method, status) in [(Method::Fetch, Some(200)), (Method::Popup, None)] {
+        let case = case(name, method, Off);
+        let logs = rebound(
+            Some(reading(status, false)),
+            vec![arrived(Some(403)), arrived(Some(200))],
+        );
+        expect(&case, &target, &logs, ReachedReadable, "under the foreign name (200)");
+    }
+    // An icon that is missing is no answer to the page.
+    let mut logs = rebound(Some(reading(None, false)), vec![arrived(Some(403)), arrived(Some(404))]);
+    logs.connections[1].requests[0].target = "/favicon.ico".to_owned();
+    expect(&case(name, Method::Popup, Off), &target, &logs, ReachedRefused, "403");
+}
+
+#[test]
 fn a_service_that_hangs_up_on_foreign_names_refuses() {
     let logs = rebound(Some(failing()), vec![arrived(None)]);
     let target = service(Some(200), None);
