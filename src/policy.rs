@@ -149,6 +149,17 @@ impl Policy {
         sections.any(|section| matches!(section.source, Url(_) | Introspection(_)))
     }
 
+    /// The `tokens` sections that ask another server: their names, and the URLs.
+    #[cfg(feature = "tokens")]
+    pub fn token_servers(&self) -> impl Iterator<Item = (&str, &str)> {
+        use crate::token::TokenSource::{Introspection, Url};
+        self.tokens.iter().filter_map(|section| match &section.source {
+            Url(url) => Some((&*section.name, url.as_str())),
+            Introspection(rules) => Some((&*section.name, rules.url.as_str())),
+            _ => None,
+        })
+    }
+
     /// The names of the `signatures` sections, in the policy's order.
     pub fn signatures(&self) -> impl Iterator<Item = &str> {
         self.signatures.iter().map(|section| section.name.as_str())

@@ -420,6 +420,13 @@ impl Guard {
         store.refresh_at(self.token_section(section)?)
     }
 
+    /// True if the fetched keys of a section are to be fetched again now, beside the requests that they do for.
+    #[must_use]
+    pub fn is_refresh_due(&self, section: &str, now: Timestamp, store: &TokenStore) -> bool {
+        self.token_section(section)
+            .is_some_and(|section| store.is_refresh_due(section, now))
+    }
+
     /// Marks that the keys of a section are being fetched again, beside the requests that the held ones do for until then.
     pub fn refreshing(&self, section: &str, now: Timestamp, store: &mut TokenStore) {
         if let Some(section) = self.token_section(section) {

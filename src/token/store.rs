@@ -229,6 +229,14 @@ impl TokenStore {
         Some(Timestamp(fetched.attempted?.saturating_add(wait)))
     }
 
+    /// Further ahead than keys are ever due, the time is of a clock that went back: keys from then would never grow old.
+    pub(crate) fn is_refresh_due(&self, section: usize, now: Timestamp) -> bool {
+        self.refresh_at(section).is_some_and(|due| {
+            let ahead = due.0.saturating_sub(now.0);
+            ahead == 0 || ahead > REFRESH_AFTER.saturating_add(LONGEST_WAIT)
+        })
+    }
+
     /// Marks that keys are being fetched on the side: until then, the held ones do.
     pub(crate) fn refreshing(&mut self, section: usize, now: Timestamp) {
         if let Some(fetched) = self.fetched.get_mut(section) {

@@ -6,15 +6,16 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::process::{self, Run};
-use crate::{node, wasm};
+use crate::{envoy, node, wasm};
 
-/// The engine in wasm, the npm package, the command.
+/// The engine in wasm, the Envoy filter, the npm package, the command.
 ///
 /// # Errors
 ///
 /// When one of them cannot be built.
 pub(crate) fn build_all() -> Result<()> {
     wasm::build()?;
+    envoy::build()?;
     node::build()?;
     let command = build_command()?;
     eprintln!("command: {}", command.display());

@@ -7,6 +7,7 @@ mod count;
 mod demo;
 mod dist;
 mod doctor;
+mod envoy;
 mod fuzz;
 mod lab;
 mod node;

@@ -143,6 +143,7 @@ fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
         &format!("{wasm} wasm"),
         &format!("{wasm} wasm-toml"),
         &format!("{wasm} wasm,egress,tokens"),
+        &format!("--package hostbound-envoy --lib --target {WASM_TARGET}"),
     ] {
         Run::cargo(&format!("clippy --quiet {what} -- -D warnings")).run()?;
     }

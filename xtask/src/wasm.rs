@@ -64,12 +64,12 @@ const BENCH: Module = Module {
 };
 
 /// What LLVM makes larger for speed that is not worth its weight here: most of the engine runs when a policy is loaded.
-const LLVM_ARGS: &str = "-unroll-threshold=0";
+pub(crate) const LLVM_ARGS: &str = "-unroll-threshold=0";
 
 /// Optimize for speed, with the features that rustc switches on for the target by default
 /// (rustc book, platform support, `wasm32-unknown-unknown`). What is called in one place only, and is not small, stays a function of its own: else the
 /// judge of tokens and signatures becomes one function with what every request goes through, which then takes a tenth longer.
-const WASM_OPT: [&str; 10] = [
+pub(crate) const WASM_OPT: [&str; 10] = [
     "-O3",
     "--one-caller-inline-max-function-size=200",
     "--enable-bulk-memory",
@@ -132,13 +132,13 @@ impl Module {
 
 /// What the result depends on: the module, and the tools after cargo.
 fn inputs(module: &Path) -> Result<String> {
-    let tools = read(&process::npm_package().join("package-lock.json"))?;
-    Ok(format!(
-        "{} {} {}",
-        sha256(&read(module)?),
-        sha256(&tools),
-        sha256(WASM_OPT.join(" ").as_bytes())
-    ))
+    Ok(format!("{} {}", sha256(&read(module)?), tools()?))
+}
+
+/// Stands for the tools after cargo, and how they are called.
+pub(crate) fn tools() -> Result<String> {
+    let lock = read(&process::npm_package().join("package-lock.json"))?;
+    Ok(format!("{} {}", sha256(&lock), sha256(WASM_OPT.join(" ").as_bytes())))
 }
 
 /// The inputs and what was made of them, so that a file that was changed or lost is made again.
