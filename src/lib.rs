@@ -86,6 +86,7 @@ pub use token::{
     Jws, JwsAlgorithm, JwsError, KeyError, KeySet, KeySetError, KeySetErrors, MAX_KEY_SET, MAX_TOKEN, VerificationKey,
 };
 pub use verdict::{
-    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
-    SignatureIdentity, SignatureIdentityDocument, TokenIdentity, TokenIdentityDocument, Verdict, VerdictDocument,
+    Check, Decision, Detail, EffectiveAuthority, Failure, IDENTITY_PREFIX, Identity, IdentityDocument, Mode, Reason,
+    ReportDocument, SignatureIdentity, SignatureIdentityDocument, TokenIdentity, TokenIdentityDocument, Verdict,
+    VerdictDocument, is_identity_header,
 };
