@@ -1,8 +1,9 @@
 //! What the fuzz targets run. `tests/fuzz_corpus.rs` replays the corpus over the same functions without a fuzzer.
 
 use hostbound::{
-    Authority, Guard, Header, Headers, HostPattern, Inspection, KeySet, Memory, Origin, Peer, Policy, PolicyDocument,
-    Request, RequestDocument, Scheme, Secrets, Surroundings, Timestamp, TokenAnswer, TokenStore, Version, pack,
+    Authority, Claim, ClaimOutcome, Guard, Header, Headers, HostPattern, Inspection, KeySet, Memory, Origin, Peer,
+    Policy, PolicyDocument, ReplayLedger, ReplayShard, Request, RequestDocument, Scheme, Secrets, ShardClaim,
+    SignOptions, Standing, Surroundings, Timestamp, TokenAnswer, TokenStore, Version, pack,
 };
 #[cfg(feature = "egress")]
 use hostbound::{Decision, EgressDocument};
@@ -173,6 +174,77 @@ fn signed_guard() -> Guard {
         );
     }
     Guard::with_secrets(policy, &secrets).expect("every secret is given")
+}
+
+/// The bytes as a value of a replay store in shared data, of a shard and of the ledger. True if the claim can be made in them.
+pub fn replay_shard(data: &[u8]) -> bool {
+    thread_local!(static CLAIM: (ReplayLedger, Claim) = {
+        let guard = signed_guard();
+        (ReplayLedger::new(&guard, "fuzz").expect("few keys"), claim(&guard))
+    });
+    CLAIM.with(|(ledger, claim)| {
+        let purged = ReplayShard::purged(data, SIGNED_AT);
+        if let Some(purged) = &purged {
+            assert!(purged.len() < data.len());
+            assert_eq!(ReplayShard::purged(purged, SIGNED_AT), None);
+        }
+        let made = ReplayShard::claim(data, claim, SIGNED_AT);
+        if let ShardClaim::Write(written) = &made {
+            assert!(written.len() <= data.len() + 24);
+            let again = ReplayShard::claim(written, claim, SIGNED_AT);
+            assert_eq!(again, ShardClaim::Known(ClaimOutcome::Present));
+        } else {
+            assert_ne!(made, ShardClaim::Known(ClaimOutcome::Made));
+        }
+        // Only what has ended is left out, so that it makes no difference.
+        if let (Some(purged), ShardClaim::Known(outcome)) = (&purged, &made) {
+            assert_eq!(
+                ReplayShard::claim(purged, claim, SIGNED_AT),
+                ShardClaim::Known(*outcome)
+            );
+        }
+        let _ = ReplayLedger::former_shards(data);
+        let value = ledger.loaded(Some(data), &[], SIGNED_AT);
+        let value = value.as_deref().unwrap_or(data);
+        assert!(matches!(ledger.standing(value, claim), Standing::Since(_)));
+        assert_eq!(ledger.loaded(Some(value), &[], SIGNED_AT), None);
+        assert_eq!(ledger.mended(Some(value), SIGNED_AT), None);
+        matches!(made, ShardClaim::Write(_))
+    })
+}
+
+/// Of a request that the guard signs itself.
+fn claim(guard: &Guard) -> Claim {
+    let (line, headers) = head(b"POST /hn/\nhost:a.example\ncontent-type:application/json");
+    let request = Request {
+        headers: Headers::new(&headers),
+        ..line
+    };
+    let options = SignOptions {
+        key_id: None,
+        created: SIGNED_AT,
+        nonce: Some("0123456789abcdef"),
+    };
+    let mut signing = guard.sign("hn", &request, &options).expect("a key for this host");
+    signing.update(b"{}");
+    let signed = signing.finish().expect("a request that can be signed");
+    let added = signed.headers().iter().map(|(name, value)| Header {
+        name: name.as_bytes(),
+        value: value.as_bytes(),
+    });
+    let headers: Vec<_> = headers.iter().copied().chain(added).collect();
+    let request = Request {
+        headers: Headers::new(&headers),
+        ..line
+    };
+    let Inspection::NeedsBody(mut needs) = guard.inspect(&request, Some(SIGNED_AT)) else {
+        panic!("the head is right");
+    };
+    needs.update(b"{}");
+    let Inspection::NeedsNonce(needs) = needs.finish() else {
+        panic!("the signature is right");
+    };
+    needs.claim().clone()
 }
 
 /// When the seeds of [`token`] count.

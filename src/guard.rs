@@ -4,6 +4,7 @@
 
 mod explain;
 mod keys;
+mod ledger;
 mod memory;
 mod signed;
 #[cfg(feature = "tokens")]
@@ -11,6 +12,7 @@ mod tokens;
 
 pub use explain::{Explanation, Finding, Outcome, Step};
 pub use keys::ClaimRule;
+pub use ledger::{LedgerError, ReplayLedger, Standing};
 pub use memory::{Answers, Memory};
 pub use signed::{NeedsBody, NeedsNonce};
 #[cfg(feature = "tokens")]

@@ -58,7 +58,8 @@ pub use egress::EgressReason;
 #[cfg(feature = "egress")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
 pub use guard::{
-    Answers, ClaimRule, Explanation, Finding, Guard, Inspection, Memory, NeedsBody, NeedsNonce, Outcome, Step,
+    Answers, ClaimRule, Explanation, Finding, Guard, Inspection, LedgerError, Memory, NeedsBody, NeedsNonce, Outcome,
+    ReplayLedger, Standing, Step,
 };
 #[cfg(feature = "tokens")]
 pub use guard::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
@@ -76,8 +77,8 @@ pub use request::{
 };
 pub use secret::{SecretReference, Secrets};
 pub use signature::{
-    Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, SignError, SignOptions, SignedHeaders,
-    Signing,
+    Claim, ClaimOutcome, MemoryReplay, Profile, REDIS_CLAIM, REDIS_EPOCH, ReplayShard, ShardClaim, SignError,
+    SignOptions, SignedHeaders, Signing,
 };
 #[cfg(feature = "tokens")]
 pub use token::{AnswerError, KeysKept, MAX_ANSWER, OwnedAnswer, TokenAnswer, TokenStore};
@@ -85,6 +86,7 @@ pub use token::{
     Jws, JwsAlgorithm, JwsError, KeyError, KeySet, KeySetError, KeySetErrors, MAX_KEY_SET, MAX_TOKEN, VerificationKey,
 };
 pub use verdict::{
-    Check, Decision, Detail, EffectiveAuthority, Failure, Identity, IdentityDocument, Mode, Reason, ReportDocument,
-    SignatureIdentity, SignatureIdentityDocument, TokenIdentity, TokenIdentityDocument, Verdict, VerdictDocument,
+    Check, Decision, Detail, EffectiveAuthority, Failure, IDENTITY_PREFIX, Identity, IdentityDocument, Mode, Reason,
+    ReportDocument, SignatureIdentity, SignatureIdentityDocument, TokenIdentity, TokenIdentityDocument, Verdict,
+    VerdictDocument, is_identity_header,
 };

@@ -19,8 +19,10 @@ use std::fmt;
 pub(crate) use body::BodyProof;
 pub(crate) use components::Component;
 pub(crate) use head::{Context, MAX_COMPONENTS, SignedHead};
-pub(crate) use replay::share;
-pub use replay::{Claim, ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH};
+#[cfg(test)]
+pub(crate) use replay::ClaimParts;
+pub use replay::{Claim, ClaimOutcome, MemoryReplay, REDIS_CLAIM, REDIS_EPOCH, ReplayShard, ShardClaim};
+pub(crate) use replay::{shard_count, shard_name, share, share_name};
 use ring::hmac;
 pub(crate) use sign::ToSign;
 pub use sign::{SignError, SignOptions, SignedHeaders, Signing};

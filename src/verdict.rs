@@ -3,6 +3,7 @@
 //! Decides nothing itself.
 
 mod document;
+mod forward;
 mod provenance;
 mod reason;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use document::{
     IdentityDocument, ReportDocument, SignatureIdentityDocument, TokenIdentityDocument, VerdictDocument,
 };
+pub use forward::{IDENTITY_PREFIX, is_identity_header};
 pub use provenance::Mode;
 pub(crate) use provenance::Provenance;
 pub use reason::{Check, Reason};

@@ -52,6 +52,18 @@ fn signature_corpus() {
     assert_eq!(ALLOWED.get(), 12);
 }
 
+/// Among the seeds are shards that the claim can be made in, with live claims and without.
+#[test]
+fn replay_shard_corpus() {
+    thread_local!(static MADE: Cell<usize> = const { Cell::new(0) });
+    replay("replay_shard", |data| {
+        if targets::replay_shard(data) {
+            MADE.set(MADE.get() + 1);
+        }
+    });
+    assert_eq!(MADE.get(), 4);
+}
+
 /// Among the seeds are tokens that count.
 #[test]
 fn token_corpus() {

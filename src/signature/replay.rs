@@ -1,4 +1,8 @@
 //! Replay: what a signed request claims, and the store in memory where each claim is made once.
+//!
+//! `shard` is the store in a host's shared data.
+
+mod shard;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,6 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{Context, SHA256};
 use rustc_hash::{FxHashMap, FxHashSet};
+pub use shard::{ReplayShard, ShardClaim};
+pub(crate) use shard::{shard_count, shard_name, share_name};
 
 use crate::request::Timestamp;
 
@@ -62,6 +68,11 @@ impl Claim {
     #[must_use]
     pub fn share_key(&self) -> String {
         format!("hostbound:1:share:{}", URL_SAFE_NO_PAD.encode(self.share))
+    }
+
+    /// What the live claims of its key are counted under.
+    pub(crate) const fn share(&self) -> &[u8; 32] {
+        &self.share
     }
 
     /// How many live entries one key may have.
