@@ -7,10 +7,11 @@ use hostbound::{Guard, Inspection, OwnedAnswer, Timestamp, TokenQuestion, TokenS
 use crate::config::{Config, LogChoice};
 use crate::host::{self, Action, Buffer, HostError, Level, Map};
 use crate::metrics::Metrics;
+use crate::native;
 use crate::pairs::{self, Pairs};
+use crate::replay::{Replay, ReplayError};
 use crate::servers::Server;
 use crate::step::Step;
-use crate::{native, replay};
 
 /// How long another server may take to answer, in milliseconds.
 const ANSWER_TIME: u32 = 5_000;
@@ -18,12 +19,16 @@ const ANSWER_TIME: u32 = 5_000;
 const TICK: u32 = 5_000;
 /// A little more than an answer may have: what is longer is not read.
 const MAX_ANSWER: usize = hostbound::MAX_ANSWER + 1;
+/// The name that the configuration gives the filter.
+const PLUGIN_NAME: &[u8] = b"plugin_name";
 
 /// A filter.
 pub(crate) struct Plugin {
     context: u32,
     pub(crate) guard: Rc<Guard>,
     tokens: TokenStore,
+    /// None if the policy has no keys.
+    replay: Option<Replay>,
     servers: Vec<Server>,
     /// The calls for keys that are not answered yet, and their sections.
     calls: Vec<(u32, String)>,
@@ -64,6 +69,11 @@ impl Plugin {
             )
         };
         let metrics = Metrics::define().map_err(refused)?;
+        let name = String::from_utf8_lossy(&host::property(PLUGIN_NAME).map_err(refused)?).into_owned();
+        let replay = Replay::open(&guard, &name, now().map_err(refused)?).map_err(|error| match error {
+            ReplayError::Host(error) => refused(error),
+            ReplayError::Keys(error) => error.to_string(),
+        })?;
         if !servers.is_empty() {
             host::tick_every(TICK).map_err(refused)?;
         }
@@ -83,6 +93,7 @@ impl Plugin {
             has_peers: policy.needs_peer() || policy.explains_to_client(),
             guard,
             tokens: TokenStore::new().verifying_outside(),
+            replay,
             servers,
             calls: Vec::new(),
             has_identity_headers,
@@ -115,7 +126,12 @@ impl Plugin {
         loop {
             inspection = match inspection {
                 Inspection::Decided(verdict) => return Step::Decided(verdict),
-                Inspection::NeedsNonce(needs) => return Step::Decided(replay::claim(*needs)),
+                Inspection::NeedsNonce(needs) => {
+                    return self
+                        .replay
+                        .as_ref()
+                        .map_or(Step::Unknown, |replay| Step::Decided(replay.judge(*needs)));
+                }
                 Inspection::NeedsBody(needs) if has_ended => needs.finish(),
                 Inspection::NeedsBody(needs) => return Step::Body(needs),
                 Inspection::NeedsVerification(needs) => {
@@ -147,11 +163,15 @@ impl Plugin {
     }
 
     /// Takes away what the client says of its identity, and says what was proved.
-    fn admit(&self, _verdict: &Verdict<'_>, about: &About) -> Result<Action, HostError> {
+    fn admit(&self, verdict: &Verdict<'_>, about: &About) -> Result<Action, HostError> {
         for name in &about.forged {
             host::remove_header(name)?;
         }
-        if self.has_identity_headers {}
+        if self.has_identity_headers {
+            for (name, value) in verdict.identity_headers() {
+                host::add_header(name, &value)?;
+            }
+        }
         Ok(Action::Continue)
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use hostbound::{Guard, Header, Headers, NeedsBody, OwnedAnswer, Peer, Request, Scheme, pack};
+use hostbound::{Guard, Header, Headers, NeedsBody, OwnedAnswer, Peer, Request, Scheme, is_identity_header, pack};
 use self_cell::self_cell;
 
 use crate::host::{self, Action, Buffer, HostError, Map};
@@ -126,6 +126,8 @@ impl Stream {
                 _ => {
                     if name == REQUEST_ID && about.id.is_none() {
                         about.id = id(value);
+                    } else if is_identity_header(name) {
+                        about.forged.push(name.to_vec());
                     }
                     headers.push(Header { name, value });
                 }
