@@ -16,7 +16,7 @@ pub use ledger::{LedgerError, ReplayLedger, Standing};
 pub use memory::{Answers, Memory};
 pub use signed::{NeedsBody, NeedsNonce};
 #[cfg(feature = "tokens")]
-pub use tokens::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
+pub use tokens::{NativeVerification, NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 
 use std::sync::Arc;
 

@@ -62,7 +62,7 @@ pub use guard::{
     ReplayLedger, Standing, Step,
 };
 #[cfg(feature = "tokens")]
-pub use guard::{NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
+pub use guard::{NativeVerification, NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;

@@ -10,6 +10,7 @@ mod claims;
 #[cfg(feature = "tokens")]
 mod credential;
 mod curve;
+mod der;
 #[cfg(feature = "tokens")]
 mod judge;
 mod jws;
@@ -34,6 +35,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 #[cfg(feature = "tokens")]
 pub(crate) use claims::is_scope;
+#[cfg(feature = "tokens")]
+pub(crate) use der::ecdsa_signature;
 #[cfg(feature = "tokens")]
 pub(crate) use judge::{Evidence, TokenContext, TokenStep, judge, token_of};
 #[cfg(feature = "tokens")]

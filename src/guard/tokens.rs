@@ -1,5 +1,6 @@
 //! The checks `token` and `claims`: what a route asks of a bearer token, and what has to be found out elsewhere for that.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -349,6 +350,27 @@ impl<'a> NeedsVerification<'a> {
         self.evidence.as_ref().map_or(&[], Evidence::signature)
     }
 
+    /// The same for crypto that takes DER, as OpenSSL's and BoringSSL's do; none for an algorithm other than RS256, RS384, RS512, ES256 and ES384.
+    #[must_use]
+    pub fn native(&self) -> Option<NativeVerification<'_>> {
+        let hash = match self.algorithm()? {
+            JwsAlgorithm::Rs256 | JwsAlgorithm::Es256 => "sha256",
+            JwsAlgorithm::Rs384 | JwsAlgorithm::Es384 => "sha384",
+            JwsAlgorithm::Rs512 => "sha512",
+            _ => return None,
+        };
+        let signature = match self.algorithm()? {
+            JwsAlgorithm::Es256 | JwsAlgorithm::Es384 => token::ecdsa_signature(self.signature())?.into(),
+            _ => self.signature().into(),
+        };
+        Some(NativeVerification {
+            hash,
+            spki: self.key()?.spki()?,
+            signature,
+            signed: self.signed(),
+        })
+    }
+
     /// Verifies with ring.
     #[must_use]
     pub fn is_right(&self) -> bool {
@@ -378,6 +400,20 @@ impl<'a> NeedsVerification<'a> {
     pub(crate) fn place_of_key(&self) -> Option<(Arc<KeySet>, usize)> {
         self.evidence.as_ref().map(Evidence::place_of_key)
     }
+}
+
+/// What is to be verified, as a key and a signature of RSA (RSASSA-PKCS1-v1_5, RFC 8017 §8.2) or ECDSA in DER.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NativeVerification<'n> {
+    /// `sha256`, `sha384` or `sha512`.
+    pub hash: &'static str,
+    /// The SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). It says which of the two it is.
+    pub spki: Vec<u8>,
+    /// Of RSA as it is; of ECDSA an ECDSA-Sig-Value (RFC 3279 §2.2.3).
+    pub signature: Cow<'n, [u8]>,
+    /// What is signed.
+    pub signed: &'n [u8],
 }
 
 impl fmt::Debug for NeedsVerification<'_> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::algorithm::{JwsAlgorithm, Verifier};
 use super::curve::{Curve, is_sound_ed25519};
-use super::{base64url, roca};
+use super::{base64url, der, roca};
 use crate::tree::{Node, Value};
 
 /// The longest `kid`, in bytes.
@@ -185,6 +185,16 @@ impl VerificationKey {
         }
         let members = self.members();
         Some(thumbprint(members.iter().map(|(name, value)| (*name, value.as_str()))))
+    }
+
+    /// The key as a SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7), of RSA and EC; none of Ed25519, and of a secret.
+    #[must_use]
+    pub fn spki(&self) -> Option<Vec<u8>> {
+        match &self.material {
+            Material::Rsa { n, e } => Some(der::rsa_key(n, e)),
+            Material::Ec { curve, point } => Some(der::ec_key(*curve, point)),
+            Material::Ed25519(_) | Material::Secret(_) => None,
+        }
     }
 
     /// The public key as a JWK with nothing but what it is made of (RFC 7638 §3.2): members and their values.

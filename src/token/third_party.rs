@@ -155,3 +155,91 @@ fn rfc7520() {
         );
     }
 }
+
+/// Keys are written as Wycheproof has them in DER, and what is right of a signature of two numbers is right of its DER, and nothing else.
+#[cfg(feature = "tokens")]
+#[test]
+fn wycheproof_as_der() {
+    use ring::signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+        VerificationAlgorithm,
+    };
+
+    let bytes = |hex: &Value| -> Vec<u8> {
+        let (pairs, _) = hex.as_str().unwrap().as_bytes().as_chunks::<2>();
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        pairs.iter().map(byte).collect()
+    };
+    // What ring takes of a SubjectPublicKeyInfo is all that follows the head of its BIT STRING. Two of the RSA keys have an exponent that is refused.
+    type Case<'c> = (
+        &'c str,
+        &'c str,
+        &'c dyn VerificationAlgorithm,
+        JwsAlgorithm,
+        usize,
+        (usize, usize, usize),
+    );
+    let cases: [Case<'_>; 3] = [
+        (
+            "ecdsa_secp256r1_sha256_p1363",
+            "publicKeyJwk",
+            &ECDSA_P256_SHA256_ASN1,
+            JwsAlgorithm::Es256,
+            26,
+            (103, 169, 83),
+        ),
+        (
+            "ecdsa_secp384r1_sha384_p1363",
+            "publicKeyJwk",
+            &ECDSA_P384_SHA384_ASN1,
+            JwsAlgorithm::Es384,
+            23,
+            (95, 189, 81),
+        ),
+        (
+            "rsa_signature_2048_sha256",
+            "keyJwk",
+            &RSA_PKCS1_2048_8192_SHA256,
+            JwsAlgorithm::Rs256,
+            24,
+            (1, 7, 250),
+        ),
+    ];
+    for (name, member, verifier, algorithm, head, want) in cases {
+        let (_, valid, invalid) = want;
+        let Some(file) = read(&format!("wycheproof/{name}_test.json"), valid + invalid) else {
+            return;
+        };
+        let (mut keys_written, mut valid, mut invalid) = (0, 0, 0);
+        for group in file["testGroups"].as_array().unwrap() {
+            let Ok(keys) = KeySet::from_json(&group[member].to_string()) else {
+                continue;
+            };
+            let [key] = keys.keys() else { panic!("one key") };
+            let spki = key.spki().unwrap();
+            assert_eq!(spki, bytes(&group["publicKeyDer"]), "{name}");
+            keys_written += 1;
+            for test in group["tests"].as_array().unwrap() {
+                let (message, signature) = (bytes(&test["msg"]), bytes(&test["sig"]));
+                let native = if algorithm == JwsAlgorithm::Rs256 {
+                    signature.clone()
+                } else {
+                    super::ecdsa_signature(&signature).unwrap_or_default()
+                };
+                // What has another length never gets to be written.
+                let is_right = key.takes(algorithm, &signature)
+                    && UnparsedPublicKey::new(verifier, &spki[head..])
+                        .verify(&message, &native)
+                        .is_ok();
+                assert_eq!(
+                    is_right,
+                    key.verifies(algorithm, &message, &signature),
+                    "{name} {}",
+                    test["tcId"]
+                );
+                if is_right { valid += 1 } else { invalid += 1 }
+            }
+        }
+        assert_eq!((keys_written, valid, invalid), want, "{name}");
+    }
+}
