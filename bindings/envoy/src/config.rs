@@ -122,3 +122,69 @@ impl Config {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"{"version":1,"hosts":{"allow":["localhost"]}}"#;
+    const SIGNED: &str = r#"{"version":1,"hosts":{"allow":["localhost"]},"signatures":{"s":{"profile":"host-nonce","keys":[
+        {"id":"k","secret":{"env":"KEY"},"hosts":["localhost"]}]}},"routes":[{"path":"/**","require":["signature:s"]}]}"#;
+    const FETCHED: &str = r#"{"version":1,"hosts":{"allow":["localhost"]},"tokens":{"t":{"issuer":"https://a.example/","audience":["x"],
+        "algorithms":["RS256"],"keys":{"url":"https://a.example/k","pins":"none"}}},"egress":{"allow":["https://a.example"]},
+        "routes":[{"path":"/**","require":["token:t"]}]}"#;
+
+    fn error(text: &str) -> String {
+        Config::read(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_configuration_is_a_policy_and_perhaps_more() {
+        let config = Config::read(format!(r#"{{"policy":{POLICY}}}"#).as_bytes()).unwrap();
+        assert_eq!(
+            (config.log, config.has_identity_headers, config.servers.len()),
+            (LogChoice::Denied, false, 0)
+        );
+        let text = format!(
+            r#"{{"policy":{SIGNED},"secrets":{{"KEY":"0123456789abcdef0123456789abcdef"}},"identity_headers":true,"log":"all"}}"#
+        );
+        let config = Config::read(text.as_bytes()).unwrap();
+        assert_eq!((config.log, config.has_identity_headers), (LogChoice::All, true));
+        assert!(config.guard.policy().signatures().eq(["s"]));
+        let text = format!(r#"{{"policy":{FETCHED},"servers":{{"https://a.example":"auth"}}}}"#);
+        let [server] = &Config::read(text.as_bytes()).unwrap().servers[..] else {
+            panic!("one section asks a server")
+        };
+        assert_eq!((server.cluster.as_str(), server.path.as_str()), ("auth", "/k"));
+    }
+
+    #[test]
+    fn mistakes_are_told_and_secrets_are_not() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"policy":1,"secrets":"hunter2"}"#,
+            r#"{"policy":1,"secrets":{"KEY":7}}"#,
+            r#"{"policy":1,"hunter2":1}"#,
+            r#"{"policy":1,"log":"hunter2"}"#,
+        ] {
+            let error = error(text);
+            assert!(error.starts_with("the configuration, line "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert_eq!(
+            Config::read(b"\xff").unwrap_err().to_string(),
+            "the configuration is not UTF-8"
+        );
+        let missing = error(&format!(r#"{{"policy":{SIGNED}}}"#));
+        assert!(missing.contains("`KEY`"), "{missing}");
+        let unused = error(&format!(r#"{{"policy":{POLICY},"secrets":{{"KEY":"hunter2"}}}}"#));
+        assert!(unused.contains("`KEY`") && !unused.contains("hunter2"), "{unused}");
+        let cluster = error(&format!(r#"{{"policy":{FETCHED}}}"#));
+        assert!(cluster.contains("`tokens.t` asks https://a.example"), "{cluster}");
+        let shared = SIGNED.replace("\"host-nonce\"", "\"host-nonce\",\"replay\":\"shared\"");
+        assert!(error(&format!(r#"{{"policy":{shared}}}"#)).contains("`replay = \"shared\"`"));
+        assert!(error(r#"{"policy":{"version":1}}"#).contains("hosts"));
+    }
+}

@@ -67,4 +67,11 @@ mod tests {
             assert_eq!(peer(text.as_bytes()), Peer::Unknown, "{text}");
         }
     }
+
+    #[test]
+    fn versions_are_those_that_are_known() {
+        assert_eq!(version(b"HTTP/1.1"), Some(Version::Http11));
+        assert_eq!(version(b"HTTP/2"), Some(Version::Http2));
+        assert_eq!(version(b"HTTP/4"), None);
+    }
 }
