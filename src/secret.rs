@@ -59,12 +59,30 @@ impl Secrets {
         name: &str,
         value: &str,
     ) -> bool {
+        let is_named = |reference: &&SecretReference| matches!(reference, SecretReference::Env(known) | SecretReference::Name(known) if known == name);
+        self.insert_for(references.into_iter().filter(is_named), value)
+    }
+
+    /// As [`Secrets::insert_named`], and to each that is in the file of that path, as the policy writes it: for callers who can read neither environment nor
+    /// files, and are told the values of all.
+    pub fn insert_named_or_filed<'a>(
+        &mut self,
+        references: impl IntoIterator<Item = &'a SecretReference>,
+        name_or_path: &str,
+        value: &str,
+    ) -> bool {
+        let is_told = |reference: &&SecretReference| {
+            let (SecretReference::Env(known) | SecretReference::File(known) | SecretReference::Name(known)) = reference;
+            known == name_or_path
+        };
+        self.insert_for(references.into_iter().filter(is_told), value)
+    }
+
+    fn insert_for<'a>(&mut self, references: impl Iterator<Item = &'a SecretReference>, value: &str) -> bool {
         let mut is_used = false;
         for reference in references {
-            if matches!(reference, SecretReference::Env(known) | SecretReference::Name(known) if known == name) {
-                self.insert(reference.clone(), value.as_bytes().to_vec());
-                is_used = true;
-            }
+            self.insert(reference.clone(), value.as_bytes().to_vec());
+            is_used = true;
         }
         is_used
     }
@@ -193,6 +211,32 @@ mod tests {
         assert_eq!(key(b"616", Encoding::Hex), Err(SecretError::Encoding("hex")));
         assert_eq!(key(b"abc", Encoding::Utf8), Err(SecretError::Short(4)));
         assert_eq!(key(b"abcdefghi", Encoding::Utf8), Err(SecretError::Long(8)));
+    }
+
+    #[test]
+    fn values_go_to_what_they_are_told_for() {
+        let all = [
+            SecretReference::Env("k".into()),
+            SecretReference::File("k".into()),
+            SecretReference::Name("k".into()),
+            SecretReference::File("keys/jwks.json".into()),
+        ];
+        let given = |insert: &dyn Fn(&mut Secrets) -> bool| {
+            let mut secrets = Secrets::new();
+            let is_used = insert(&mut secrets);
+            assert_eq!(is_used, all.iter().any(|reference| secrets.contains(reference)));
+            all.each_ref().map(|reference| secrets.contains(reference))
+        };
+        for (name, named, or_filed) in [
+            ("k", [true, false, true, false], [true, true, true, false]),
+            ("keys/jwks.json", [false; 4], [false, false, false, true]),
+            ("jwks.json", [false; 4], [false; 4]),
+            ("", [false; 4], [false; 4]),
+        ] {
+            assert_eq!(given(&|secrets| secrets.insert_named(&all, name, "v")), named, "{name}");
+            let found = given(&|secrets| secrets.insert_named_or_filed(&all, name, "v"));
+            assert_eq!(found, or_filed, "{name}");
+        }
     }
 
     #[test]
