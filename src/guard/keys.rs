@@ -67,11 +67,6 @@ impl Guard {
     /// For each loaded key: what stands for its secret, and what claims of requests that it signs depend on. Of a key whose second part has changed
     /// nobody knows what was used before.
     pub fn claim_rules(&self) -> impl Iterator<Item = (ClaimRule, ClaimRule)> {
-        self.claim_keys().map(|key| (key.secret, key.rules))
-    }
-
-    /// The loaded keys, as stores of claims know them.
-    pub(super) fn claim_keys(&self) -> impl Iterator<Item = ClaimKey> {
         let sections = self.policy.signatures.iter().enumerate();
         sections.flat_map(move |(index, section)| {
             let scheme = self.policy.hosts.scheme.map_or("", Scheme::as_str);
@@ -80,13 +75,17 @@ impl Guard {
             keys.map(move |(key, loaded)| {
                 let secret = hmac::sign(loaded, b"hostbound claim rules");
                 let rules = digest::digest(&digest::SHA256, [&rules, key.id.as_str()].join("\0").as_bytes());
-                ClaimKey {
-                    secret: ClaimRule::of(secret.as_ref()),
-                    rules: ClaimRule::of(rules.as_ref()),
-                    share: key.share,
-                    share_limit: section.share_limit(),
-                }
+                (ClaimRule::of(secret.as_ref()), ClaimRule::of(rules.as_ref()))
             })
+        })
+    }
+
+    /// For each loaded key, in the same order: the share of its claims, and how many of them may live.
+    pub(super) fn shares(&self) -> impl Iterator<Item = ([u8; 32], u64)> {
+        let sections = self.policy.signatures.iter().enumerate();
+        sections.flat_map(move |(index, section)| {
+            let keys = section.keys.iter().zip(self.keys.of(index));
+            keys.map(move |(key, _)| (key.share, section.share_limit()))
         })
     }
 
@@ -133,26 +132,19 @@ impl Guard {
     }
 }
 
-/// One loaded key.
-pub(super) struct ClaimKey {
-    pub(super) secret: ClaimRule,
-    pub(super) rules: ClaimRule,
-    pub(super) share: [u8; 32],
-    pub(super) share_limit: u64,
-}
-
 /// Stands for a secret, or for rules; see [`Guard::claim_rules`].
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub struct ClaimRule(pub(super) [u8; 32]);
+#[derive(Clone, Eq, PartialEq)]
+pub struct ClaimRule(Box<[u8]>);
 
 impl ClaimRule {
-    /// Of a digest or a tag, both of SHA-256.
     fn of(bytes: &[u8]) -> Self {
-        let mut rule = [0; 32];
-        for (to, from) in rule.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        Self(rule)
+        Self(bytes.into())
+    }
+
+    /// As bytes.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        // INVARIANT: a digest or a tag, both of SHA-256.
+        self.0.first_chunk().copied().unwrap_or_default()
     }
 }
 

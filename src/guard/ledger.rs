@@ -2,21 +2,19 @@
 //!
 //! Decides which signatures may have been used before anybody kept count. Claims themselves are in shards; reading and writing are the face's.
 
+mod row;
+
 use std::collections::HashSet;
 use std::fmt;
 
 use ring::digest::{SHA256, digest};
+use row::{FORMAT, Row};
 use rustc_hash::FxHashMap;
 
 use super::Guard;
-use super::keys::{ClaimKey, ClaimRule};
+use super::keys::ClaimRule;
 use crate::request::Timestamp;
-use crate::signature::{Claim, shard_count, shard_name, share_name};
-
-/// The one format. Another one gets a name of its own.
-const FORMAT: u8 = 1;
-/// In bytes, of one key.
-const ROW: usize = 139;
+use crate::signature::{Claim, shard_count, share_name};
 
 /// What one guard asks of the ledger of a replay store in a host's shared data: a value beside the [`ReplayShard`](crate::ReplayShard)s, under
 /// [`ReplayLedger::NAME`], that is replaced only if it is still what was read.
@@ -28,7 +26,7 @@ const ROW: usize = 139;
 /// Several guards may share a store. Each has a scope, such as the name of its listener: a guard takes the place of the one before it in its own scope alone.
 /// A guard whose place was taken, as that of a listener that drains, goes on with the keys that both have alike, and with those that the new one does not
 /// have; a claim of another would be unknown to the new guard, and is refused. The scope says nothing of claims: guards of several scopes whose keys have one
-/// section and id share them.
+/// section, id and number of shards share them.
 ///
 /// A face, once for each guard, before it judges by it: creates the shards that are missing, then the ledger, then replaces it by what
 /// [`ReplayLedger::loaded`] gives. For each claim: reads the ledger, takes [`ReplayLedger::standing`], makes the claim in its shard, and answers
@@ -67,19 +65,6 @@ impl fmt::Display for LedgerError {
 
 impl std::error::Error for LedgerError {}
 
-/// One key of a scope.
-#[derive(Clone, Copy)]
-struct Row {
-    scope: [u8; 32],
-    secret: [u8; 32],
-    rules: [u8; 32],
-    share: [u8; 32],
-    shards: u16,
-    /// The last guard of the scope does not have it.
-    is_former: bool,
-    epoch: u64,
-}
-
 /// What of a guard's keys is to be written.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Merge {
@@ -105,19 +90,16 @@ impl ReplayLedger {
     /// [`LedgerError`]
     pub fn new(guard: &Guard, scope: &str) -> Result<Self, LedgerError> {
         let scope = scope_of(scope);
-        let row = |key: ClaimKey| {
-            let (ClaimRule(secret), ClaimRule(rules)) = (key.secret, key.rules);
-            Row {
-                scope,
-                secret,
-                rules,
-                share: key.share,
-                shards: shard_count(key.share_limit),
-                is_former: false,
-                epoch: 0,
-            }
+        let row = |((secret, rules), (share, share_limit)): ((ClaimRule, ClaimRule), _)| Row {
+            scope,
+            secret: secret.bytes(),
+            rules: rules.bytes(),
+            share,
+            shards: shard_count(share_limit),
+            is_former: false,
+            epoch: 0,
         };
-        let rows: Vec<_> = guard.claim_keys().map(row).collect();
+        let rows: Vec<_> = guard.claim_rules().zip(guard.shares()).map(row).collect();
         if rows.len() > Self::MAX_KEYS {
             return Err(LedgerError);
         }
@@ -149,7 +131,10 @@ impl ReplayLedger {
     /// What the value says of a claim of this guard.
     #[must_use]
     pub fn standing(&self, value: &[u8], claim: &Claim) -> Standing {
-        let (Some(own), Some(rows)) = (self.rows.iter().find(|row| row.share == *claim.share()), read(value)) else {
+        let (Some(own), Some(rows)) = (
+            self.rows.iter().find(|row| row.share == *claim.share()),
+            row::read(value),
+        ) else {
             return Standing::Unknown;
         };
         let is_same_key = |row: &&Row| row.scope == own.scope && row.secret == own.secret;
@@ -163,14 +148,14 @@ impl ReplayLedger {
     /// The names of the shards of keys that no guard has any longer: to be purged now and then, as they cannot be deleted.
     #[must_use]
     pub fn former_shards(value: &[u8]) -> Vec<String> {
-        let rows = read(value).unwrap_or_default();
+        let rows = row::read(value).unwrap_or_default();
         let mut seen: HashSet<_> = rows.iter().filter(|row| !row.is_former).map(Row::shards).collect();
         let former = rows.iter().filter(|row| seen.insert(row.shards()));
         former.flat_map(Row::names).collect()
     }
 
     fn merged(&self, earlier: Option<&[u8]>, created: &[String], now: Timestamp, merge: Merge) -> Option<Vec<u8>> {
-        let mut rows = earlier.and_then(read).unwrap_or_default();
+        let mut rows = earlier.and_then(row::read).unwrap_or_default();
         // The first whole second that is not over.
         let epoch = now.0.saturating_add(1);
         let shares = created.iter().filter_map(|name| Some(name.rsplit_once(':')?.0));
@@ -210,7 +195,7 @@ impl ReplayLedger {
         let is_new = |row: &&Row| own.contains_key(&row.secret);
         rows.extend(self.rows.iter().filter(is_new).map(|row| Row { epoch, ..*row }));
         self.bound(&mut rows);
-        let value = write(&rows);
+        let value = row::write(&rows);
         (earlier != Some(&value)).then_some(value)
     }
 
@@ -238,70 +223,6 @@ impl fmt::Debug for ReplayLedger {
     }
 }
 
-impl Row {
-    /// Under two sets of rules, or in two sets of shards, a claim of one is unknown to the other.
-    fn makes_same_claims(&self, other: &Self) -> bool {
-        self.rules == other.rules && self.shards == other.shards
-    }
-
-    /// What is left of a key that is kept in other shards now.
-    fn without_key(&self) -> Self {
-        Self {
-            secret: [0; 32],
-            rules: [0; 32],
-            is_former: true,
-            ..*self
-        }
-    }
-
-    /// What tells its shards from others.
-    const fn shards(&self) -> ([u8; 32], u16) {
-        (self.share, self.shards)
-    }
-
-    fn names(&self) -> impl Iterator<Item = String> {
-        let Self { share, shards, .. } = *self;
-        (0..shards).map(move |index| shard_name(&share, shards, index))
-    }
-
-    fn read(bytes: &[u8; ROW]) -> Option<Self> {
-        let (scope, rest) = bytes.split_first_chunk()?;
-        let (secret, rest) = rest.split_first_chunk()?;
-        let (rules, rest) = rest.split_first_chunk()?;
-        let (share, rest) = rest.split_first_chunk()?;
-        let (shards, rest) = rest.split_first_chunk()?;
-        let ([is_former], rest) = rest.split_first_chunk()?;
-        let (epoch, _) = rest.split_first_chunk()?;
-        let shards = u16::from_le_bytes(*shards);
-        // As many as the greatest share has.
-        if !(1..=shard_count(u64::MAX)).contains(&shards) {
-            return None;
-        }
-        Some(Self {
-            scope: *scope,
-            secret: *secret,
-            rules: *rules,
-            share: *share,
-            shards,
-            is_former: match is_former {
-                0 => false,
-                1 => true,
-                _ => return None,
-            },
-            epoch: u64::from_le_bytes(*epoch),
-        })
-    }
-
-    fn write(&self, value: &mut Vec<u8>) {
-        for digest in [&self.scope, &self.secret, &self.rules, &self.share] {
-            value.extend(digest);
-        }
-        value.extend(self.shards.to_le_bytes());
-        value.push(u8::from(self.is_former));
-        value.extend(self.epoch.to_le_bytes());
-    }
-}
-
 fn scope_of(name: &str) -> [u8; 32] {
     let mut scope = [0; 32];
     let found = digest(&SHA256, name.as_bytes());
@@ -311,26 +232,9 @@ fn scope_of(name: &str) -> [u8; 32] {
     scope
 }
 
-/// None for what is no value of a ledger.
-fn read(value: &[u8]) -> Option<Vec<Row>> {
-    let (format, rows) = value.split_first()?;
-    let (rows, rest) = rows.as_chunks();
-    if *format != FORMAT || !rest.is_empty() || rows.len() > ReplayLedger::MAX_KEYS {
-        return None;
-    }
-    rows.iter().map(Row::read).collect()
-}
-
-fn write(rows: &[Row]) -> Vec<u8> {
-    let mut value = ReplayLedger::EMPTY.to_vec();
-    for row in rows {
-        row.write(&mut value);
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
+    use super::row::{ROW, read};
     use super::*;
     use crate::policy::Policy;
     use crate::secret::Secrets;
