@@ -2,11 +2,11 @@
 //!
 //! Decides when keys are to be fetched and how long what was found counts. Nothing that is not verified gets in, and nothing that counts is pushed out.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
+use rustc_hash::FxHashMap;
 
 use super::answer::{self, AnswerError, Introspected, TokenAnswer};
 use super::judge::{Evidence, Verified};
@@ -298,9 +298,9 @@ pub(super) type TokenHash = [u8; 32];
 /// Tokens that were verified, by section and hash.
 #[derive(Default)]
 struct Cache {
-    entries: HashMap<(usize, TokenHash), Kept>,
+    entries: FxHashMap<(usize, TokenHash), Kept>,
     /// What the entries of each section weigh.
-    weights: HashMap<usize, usize>,
+    weights: FxHashMap<usize, usize>,
     /// When what is over was last thrown out.
     swept: u64,
 }

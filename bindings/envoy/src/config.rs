@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
 
-use hostbound::{Guard, Policy, PolicyErrors, SecretReference, Secrets};
+use hostbound::{Guard, Policy, PolicyErrors, Secrets};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -100,16 +100,7 @@ impl Config {
         }
         let mut secrets = Secrets::new();
         for (name, value) in &document.secrets {
-            let files: Vec<SecretReference> = policy
-                .secrets()
-                .filter(|reference| matches!(reference, SecretReference::File(path) if path == name))
-                .cloned()
-                .collect();
-            let is_file = !files.is_empty();
-            for reference in files {
-                secrets.insert(reference, value.as_bytes().to_vec());
-            }
-            if !secrets.insert_named(policy.secrets(), name, value) && !is_file {
+            if !secrets.insert_named_or_filed(policy.secrets(), name, value) {
                 return Err(ConfigError::SecretUnused(name.clone()));
             }
         }

@@ -70,7 +70,7 @@ impl Plugin {
         };
         let metrics = Metrics::define().map_err(refused)?;
         let name = String::from_utf8_lossy(&host::property(PLUGIN_NAME).map_err(refused)?).into_owned();
-        let replay = Replay::open(&guard, &name, now().map_err(refused)?).map_err(|error| match error {
+        let replay = Replay::open(&guard, &name).map_err(|error| match error {
             ReplayError::Host(error) => refused(error),
             ReplayError::Keys(error) => error.to_string(),
         })?;
@@ -265,7 +265,8 @@ impl Plugin {
     }
 }
 
-fn now() -> Result<Timestamp, HostError> {
+/// The time.
+pub(crate) fn now() -> Result<Timestamp, HostError> {
     Ok(Timestamp(host::nanoseconds()?.checked_div(1_000_000_000).unwrap_or(0)))
 }
 

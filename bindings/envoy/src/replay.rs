@@ -6,6 +6,7 @@
 use hostbound::{ClaimOutcome, Guard, NeedsNonce, ReplayLedger, ReplayShard, ShardClaim, Standing, Timestamp, Verdict};
 
 use crate::host::{self, HostError};
+use crate::plugin::now;
 
 /// How often a value is tried to be replaced. Each failure means that another worker was served.
 const TRIES: u32 = 64;
@@ -34,7 +35,7 @@ impl From<HostError> for ReplayError {
 
 impl Replay {
     /// The store for a guard; none for one that has no keys. `scope` tells the filter from others of this VM.
-    pub(crate) fn open(guard: &Guard, scope: &str, now: Timestamp) -> Result<Option<Self>, ReplayError> {
+    pub(crate) fn open(guard: &Guard, scope: &str) -> Result<Option<Self>, ReplayError> {
         let ledger = ReplayLedger::new(guard, scope).map_err(ReplayError::Keys)?;
         let mut created = Vec::new();
         for name in ledger.shards() {
@@ -46,6 +47,7 @@ impl Replay {
             return Ok(None);
         }
         create(ReplayLedger::NAME, &ReplayLedger::EMPTY)?;
+        let now = now()?;
         replace(ReplayLedger::NAME, |value| ledger.loaded(Some(value), &created, now))?;
         let (value, _) = host::shared(ReplayLedger::NAME)?;
         for name in ReplayLedger::former_shards(&value) {

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use hostbound::{Guard, Header, Headers, NeedsBody, OwnedAnswer, Peer, Request, Scheme, is_identity_header, pack};
+use hostbound::{
+    Guard, Header, Headers, NeedsBody, OwnedAnswer, Peer, Request, Scheme, Version, is_identity_header, pack,
+};
 use self_cell::self_cell;
 
 use crate::host::{self, Action, Buffer, HostError, Map};
@@ -103,26 +105,31 @@ impl Stream {
 
     fn judge(&mut self, plugin: &mut Plugin, is_last: bool) -> Result<Action, HostError> {
         let fields = host::fields(Map::Request)?;
-        let version = property::version(&host::property(PROTOCOL)?).ok_or(HostError::NOT_FOUND)?;
         let mut about = About::default();
         let mut request = Request {
             method: b"",
-            scheme: scheme()?,
-            version,
+            scheme: Scheme::Http,
+            // Envoy has one form for all versions, and an authority in it is a Host.
+            version: Version::Http11,
             target: b"",
             headers: Headers::new(&[]),
             peer: if plugin.has_peers() { peer()? } else { Peer::Unknown },
         };
         let pairs = Pairs::read(&fields).map_err(|_| HostError::NOT_FOUND)?;
         let mut headers = Vec::with_capacity(pairs.len());
+        let mut has_authority = false;
         for pair in pairs {
             let (name, value) = pair.map_err(|_| HostError::NOT_FOUND)?;
             match name {
                 b":method" => request.method = value,
                 b":path" => request.target = value,
+                // That of the connection counts: a client can say what it likes, but only one with TLS may say this.
+                b":scheme" if value != b"http" => request.scheme = scheme()?,
                 b":scheme" => {}
-                // Envoy has one name for both.
-                b":authority" if !version.has_pseudo_headers() => headers.push(Header { name: b"host", value }),
+                b":authority" => {
+                    has_authority = true;
+                    headers.push(Header { name: b"host", value });
+                }
                 _ => {
                     if name == REQUEST_ID && about.id.is_none() {
                         about.id = id(value);
@@ -132,6 +139,9 @@ impl Stream {
                     headers.push(Header { name, value });
                 }
             }
+        }
+        if !has_authority {
+            request.version = property::version(&host::property(PROTOCOL)?).ok_or(HostError::NOT_FOUND)?;
         }
         request.headers = Headers::new(&headers);
         let now = plugin.now()?;
@@ -349,7 +359,7 @@ impl Held {
     }
 }
 
-/// That of the connection; what a client says of it is not believed.
+/// That of the connection.
 fn scheme() -> Result<Scheme, HostError> {
     match host::property(TLS_VERSION) {
         Ok(version) if !version.is_empty() => Ok(Scheme::Https),
