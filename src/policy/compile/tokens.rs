@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Compiler;
 use crate::egress::{DestinationKey, Egress};
-use crate::policy::cases::unusable;
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::measure;
 use crate::policy::shape::shortened;
@@ -483,7 +482,7 @@ impl Compiler<'_, '_> {
                 .error(ErrorCode::KeySetRefused, path, jwks.span.clone(), message)
                 .fix(fix.to_owned());
         };
-        if let Some(value) = unusable(jwks) {
+        if let Some(value) = jwks.unusable() {
             refuse(
                 format!("the key set has {} in it", value.kind()),
                 "copy the issuer's key set",
