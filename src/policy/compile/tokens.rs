@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Compiler;
 use crate::egress::{DestinationKey, Egress};
 use crate::policy::diagnostic::ErrorCode;
+use crate::policy::digest::write_json;
 use crate::policy::measure;
 use crate::policy::shape::shortened;
 use crate::request::is_token_byte;
@@ -489,7 +490,8 @@ impl Compiler<'_, '_> {
             );
             return None;
         }
-        let text = jwks.to_json().to_string();
+        let mut text = String::new();
+        write_json(&mut text, jwks);
         let read = if pins.is_empty() {
             KeySet::from_json(&text)
         } else {
