@@ -66,6 +66,7 @@ pub use guard::{
 #[cfg(feature = "tokens")]
 pub use guard::{NativeVerification, NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 pub use host::{HostPattern, HostPatternError, HostSet};
+pub use json::{JsonDocument, JsonValue};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
 pub use place::Position;
