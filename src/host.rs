@@ -38,7 +38,10 @@ impl HostPattern {
     pub fn parse(text: &str) -> Result<Self, HostPatternError> {
         if !text.is_ascii() {
             return Err(HostPatternError::NotAscii {
-                a_labels: to_a_labels(text),
+                #[cfg(feature = "authoring")]
+                a_labels: Some(to_a_labels(text)),
+                #[cfg(not(feature = "authoring"))]
+                a_labels: None,
             });
         }
         if text == "*" || text == "**" {
@@ -172,8 +175,8 @@ pub enum HostPatternError {
     },
     /// A character above U+007F.
     NotAscii {
-        /// The pattern with every label in its A-label form (RFC 5890 §2.3.2.1).
-        a_labels: String,
+        /// The pattern with every label in its A-label form (RFC 5890 §2.3.2.1); none without feature `authoring`.
+        a_labels: Option<String>,
     },
     /// `*`, or a wildcard over a single label.
     TooWide,
@@ -196,7 +199,7 @@ impl HostPatternError {
     pub fn fix(&self) -> Option<String> {
         match self {
             Self::Malformed { fix, .. } | Self::NotOnlyHost { fix, .. } => fix.clone(),
-            Self::NotAscii { a_labels } => Some(a_labels.clone()),
+            Self::NotAscii { a_labels } => a_labels.clone(),
             Self::Network {
                 error: NetworkError::HostBits { network },
                 ..
@@ -447,6 +450,7 @@ fn unbracketed(host: &str) -> Option<String> {
 
 /// Each label lower-cased and, where it is not ASCII, in Punycode (RFC 3492). A proposal for a person to look at, so without the mapping and
 /// validity tables of UTS 46.
+#[cfg(feature = "authoring")]
 fn to_a_labels(text: &str) -> String {
     let labels = text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(|label| {
         let lower = label.to_lowercase();
@@ -553,7 +557,10 @@ mod tests {
             ("[127.0.0.1]", Some("127.0.0.1")),
             ("10.1.2.3/8", Some("10.0.0.0/8")),
             ("[fd12::/8]", Some("[fd00::/8]")),
-            ("B\u{fc}cher.example", Some("xn--bcher-kva.example")),
+            (
+                "B\u{fc}cher.example",
+                cfg!(feature = "authoring").then_some("xn--bcher-kva.example"),
+            ),
         ];
         for (text, fix) in rows {
             let error = HostPattern::parse(text).unwrap_err();

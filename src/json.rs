@@ -2,10 +2,16 @@
 //!
 //! Refuses duplicate keys, more than 64 levels, and bytes that are not UTF-8. Numbers that are no safe integers are kept as text.
 
+mod document;
+mod write;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::ops::{Deref, Range};
+
+pub use document::{JsonDocument, JsonValue};
+pub(crate) use write::{Object, string};
 
 use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 

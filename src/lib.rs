@@ -7,6 +7,8 @@
 //!
 //! # Feature flags
 //!
+//! - `authoring` (default): what only those who write policies need: [`Policy::cases`], [`json_schema`], and the A-labels in the fix of a Unicode host.
+//!   Without it `cases` are accepted and not read. The digest, which never covers them, stays the same.
 //! - `toml` (default): policies in TOML. JSON is always there.
 //! - `tokens` (default): judging bearer tokens. Without it a policy that asks for them is refused.
 //! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML, a module of its own. `web`: what of it needs a browser. Turned on by the JS build alone.
@@ -64,13 +66,13 @@ pub use guard::{
 #[cfg(feature = "tokens")]
 pub use guard::{NativeVerification, NeedsIntrospection, NeedsKeys, NeedsVerification, TokenQuestion};
 pub use host::{HostPattern, HostPatternError, HostSet};
+pub use json::{JsonDocument, JsonValue};
 pub use origin::{Origin, OriginError};
 pub use peer::Peer;
 pub use place::Position;
-pub use policy::{
-    Case, CaseMismatch, ErrorCode, Lint, LintId, Policy, PolicyDocument, PolicyError, PolicyErrors, Surroundings,
-    json_schema,
-};
+#[cfg(feature = "authoring")]
+pub use policy::{Case, CaseMismatch, json_schema};
+pub use policy::{ErrorCode, Lint, LintId, Policy, PolicyDocument, PolicyError, PolicyErrors, Surroundings};
 pub use request::{
     Header, Headers, MAX_FIELDS, MAX_HEAD, MAX_TARGET, PackedError, Request, RequestDocument, RequestDocumentError,
     Timestamp, Version, pack,

@@ -2,11 +2,14 @@
 //!
 //! [`PolicyDocument`] is the text, read; [`Policy`] is what it means. A `Policy` value is valid: nothing is checked later.
 
+#[cfg(feature = "authoring")]
 mod cases;
 mod compile;
 mod diagnostic;
 mod digest;
 mod document;
+#[cfg(feature = "authoring")]
+mod json_schema;
 mod lint;
 mod measure;
 mod report;
@@ -15,11 +18,13 @@ mod shape;
 #[cfg(feature = "toml")]
 mod toml;
 
+#[cfg(feature = "authoring")]
 pub use cases::{Case, CaseMismatch};
 pub use diagnostic::{ErrorCode, Lint, LintId, PolicyError, PolicyErrors};
 pub use document::PolicyDocument;
+#[cfg(feature = "authoring")]
+pub use json_schema::json_schema;
 pub use lint::Surroundings;
-pub use schema::json_schema;
 
 use crate::authority::Scheme;
 use crate::egress::Egress;
@@ -51,6 +56,7 @@ pub struct Policy {
         expect(dead_code, reason = "only outbound requests are judged by it")
     )]
     pub(crate) egress: Option<Egress>,
+    #[cfg(feature = "authoring")]
     pub(crate) cases: Vec<Case>,
 }
 
@@ -109,7 +115,8 @@ impl Policy {
         &self.provenance.digest
     }
 
-    /// The document's own cases.
+    /// The document's own cases. Without feature `authoring` they are not read.
+    #[cfg(feature = "authoring")]
     #[must_use]
     pub fn cases(&self) -> &[Case] {
         &self.cases

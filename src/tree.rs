@@ -112,7 +112,19 @@ impl Node {
         }
     }
 
+    /// A value inside that JSON cannot hold as it stands: a date, or a number that is no integer.
+    #[cfg(any(feature = "authoring", feature = "tokens"))]
+    pub(crate) fn unusable(&self) -> Option<&Self> {
+        match &self.value {
+            Value::Datetime | Value::OtherNumber(_) => Some(self),
+            Value::List(items) => items.iter().find_map(Self::unusable),
+            Value::Table(entries) => entries.iter().find_map(|entry| entry.node.unusable()),
+            _ => None,
+        }
+    }
+
     /// As JSON; null where JSON has nothing of the kind.
+    #[cfg(any(feature = "authoring", feature = "tokens"))]
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {

@@ -4,6 +4,7 @@
 
 mod document;
 mod forward;
+mod log;
 mod provenance;
 mod reason;
 
@@ -31,6 +32,17 @@ pub enum Decision {
     Allow,
     /// The request must be answered with the verdict's status, and nothing else.
     Deny,
+}
+
+impl Decision {
+    /// `allow` or `deny`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
 }
 
 /// The first check that failed, and why.

@@ -58,6 +58,33 @@ fn packing_changes_no_verdict() {
     }
 }
 
+/// A line of a log is the verdict's document, but for what a token claims.
+#[test]
+fn a_line_of_a_log_has_all_but_claims() {
+    for file in vectors::load() {
+        for case in &file.cases {
+            let (guard, mut memory) = file.stage(case);
+            let document = case.document();
+            let headers = document.headers();
+            let request = document.request(&headers);
+            let mut answers = memory.with_answers_of(&document);
+            let verdict = guard.judge_with(&request, document.now(), document.body(), &mut answers);
+            for id in [
+                None,
+                Some("a"),
+                Some("\" \\ \u{0}\u{1f}\n\r\t\u{8}\u{c}\u{7f} \u{e9}\u{2028}\u{1f600}"),
+            ] {
+                let mut json = verdict.document(id).to_json();
+                if let Some(token) = verdict.document(id).identity.and_then(|identity| identity.token) {
+                    let claims = format!(",\"claims\":{}", token.claims);
+                    json = json.replacen(&claims, "", 1);
+                }
+                assert_eq!(verdict.to_log_json(id), json, "{}", case.id);
+            }
+        }
+    }
+}
+
 /// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
 #[test]
 fn every_denial_has_an_allowed_twin() {

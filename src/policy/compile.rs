@@ -1,5 +1,6 @@
 //! From a document of the right shape to its meaning: parses every entry, and refuses those that say nothing.
 
+#[cfg(feature = "authoring")]
 mod cases;
 mod egress;
 mod keys;
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use lists::{HostList, PeerList};
 use requirements::Requirements;
 
+#[cfg(feature = "authoring")]
 use super::cases::Case;
 use super::diagnostic::ErrorCode;
 use super::report::Report;
@@ -44,6 +46,7 @@ pub(crate) struct Parts {
     #[cfg(feature = "tokens")]
     tokens: Vec<crate::token::TokenSection>,
     egress: Option<Egress>,
+    #[cfg(feature = "authoring")]
     cases: Vec<Case>,
 }
 
@@ -68,6 +71,7 @@ impl Parts {
             #[cfg(feature = "tokens")]
             tokens: self.tokens,
             egress: self.egress,
+            #[cfg(feature = "authoring")]
             cases: self.cases,
         }
     }
@@ -139,12 +143,10 @@ impl<'r, 'a> Compiler<'r, 'a> {
         if let (Some(routes), Some(exempt)) = (&routes, document.get("hosts").and_then(|hosts| hosts.get("exempt"))) {
             self.exempt_routes(&hosts, routes, exempt);
         }
-        let cases = document.get("cases").map_or(&[][..], Node::items);
-        let cases = cases
-            .iter()
-            .enumerate()
-            .filter_map(|(index, case)| self.case(case, &root.key("cases").index(index)))
-            .collect();
+        #[cfg(feature = "authoring")]
+        let cases = document
+            .get("cases")
+            .map_or_else(Vec::new, |cases| self.cases(cases, &root.key("cases")));
         let text = |key| document.get(key).and_then(Node::as_str);
         Parts {
             name: text("name").map(Into::into),
@@ -162,6 +164,7 @@ impl<'r, 'a> Compiler<'r, 'a> {
             #[cfg(feature = "tokens")]
             tokens,
             egress,
+            #[cfg(feature = "authoring")]
             cases,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::document::is_left_out;
+use crate::json::string;
 use crate::tree::{Entry, Node, Value};
 
 /// `sha256:` and the digest of the document without `cases` and annotations.
@@ -27,7 +28,7 @@ pub(crate) fn write_json(out: &mut String, node: &Node) {
             let _ = write!(out, "{value}");
         }
         Value::OtherNumber(text) => out.push_str(text),
-        Value::String(text) => write_string(out, text),
+        Value::String(text) => string(out, text),
         Value::List(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
@@ -50,31 +51,11 @@ fn write_table<'a>(out: &mut String, entries: impl Iterator<Item = &'a Entry>) {
         if index > 0 {
             out.push(',');
         }
-        write_string(out, &entry.key);
+        string(out, &entry.key);
         out.push(':');
         write_json(out, &entry.node);
     }
     out.push('}');
-}
-
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use super::compile::Compiler;
 use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors};
-use super::digest::{digest, write_json, write_string};
+use super::digest::{digest, write_json};
 use super::report::{LineIndex, Places, Report};
 use super::schema::ANNOTATIONS;
 use super::{Policy, shape};
 use crate::host::HostPattern;
-use crate::json::{self, JsonErrorKind};
+use crate::json::{self, JsonErrorKind, string};
 use crate::place::Position;
 use crate::tree::{Entry, Node, Path, Value};
 
@@ -239,13 +239,13 @@ impl PolicyDocument {
     pub fn to_compiled_json(&self) -> String {
         let mut json = String::from("{");
         for entry in self.root.entries().iter().filter(|entry| !is_left_out(entry)) {
-            write_string(&mut json, &entry.key);
+            string(&mut json, &entry.key);
             json.push(':');
             write_json(&mut json, &entry.node);
             json.push(',');
         }
         json.push_str("\"$source\":{\"file\":");
-        write_string(&mut json, &self.file);
+        string(&mut json, &self.file);
         json.push_str(",\"positions\":{");
         let mut positions: Vec<_> = self.positions().into_iter().collect();
         positions.sort_by_key(|(path, position)| (position.line, position.column, path.clone()));
@@ -253,7 +253,7 @@ impl PolicyDocument {
             if index > 0 {
                 json.push(',');
             }
-            write_string(&mut json, path);
+            string(&mut json, path);
             let _ = write!(json, ":[{},{}]", position.line, position.column);
         }
         json.push_str("}}}\n");

@@ -127,6 +127,7 @@ impl<'a> Report<'a> {
         Reported(self.errors.get_mut(index))
     }
 
+    #[cfg(feature = "authoring")]
     pub(crate) fn position(&self, path: &Path<'_>, span: &Range<usize>) -> Option<Position> {
         self.places.of(&path.to_string(), span)
     }

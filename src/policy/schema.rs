@@ -1,6 +1,4 @@
-//! The shape of a policy document: every key, what it holds, and what it means. One table, from which the loader and the JSON Schema both come.
-
-use serde_json::{Map, Value, json};
+//! The shape of a policy document: every key, what it holds, and what it means. One table, from which the loader and the JSON Schema (`json_schema`) both come.
 
 /// What a value may be.
 pub(crate) enum Shape {
@@ -39,8 +37,10 @@ pub(crate) enum Shape {
     /// One value, or a list of them.
     OneOrMany(&'static Shape),
     /// A request in JSON form; the compiler reads it.
+    #[cfg(feature = "authoring")]
     Request,
     /// Some fields of a verdict; the compiler reads it.
+    #[cfg(feature = "authoring")]
     Expectation,
 }
 
@@ -49,36 +49,42 @@ pub(crate) struct Field {
     pub(crate) key: &'static str,
     pub(crate) shape: Shape,
     pub(crate) is_required: bool,
+    #[cfg(feature = "authoring")]
     pub(crate) default: Option<&'static str>,
+    #[cfg(feature = "authoring")]
     pub(crate) doc: &'static str,
 }
 
 const fn required(key: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field {
-        key,
-        shape,
-        is_required: true,
-        default: None,
-        doc,
-    }
+    field(key, shape, true, None, doc)
 }
 
 const fn optional(key: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field {
-        key,
-        shape,
-        is_required: false,
-        default: None,
-        doc,
-    }
+    field(key, shape, false, None, doc)
 }
 
 const fn defaulting(key: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Field {
+    field(key, shape, false, Some(default), doc)
+}
+
+#[cfg_attr(
+    not(feature = "authoring"),
+    expect(unused_variables, reason = "only the JSON Schema tells them")
+)]
+const fn field(
+    key: &'static str,
+    shape: Shape,
+    is_required: bool,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> Field {
     Field {
         key,
         shape,
-        is_required: false,
-        default: Some(default),
+        is_required,
+        #[cfg(feature = "authoring")]
+        default,
+        #[cfg(feature = "authoring")]
         doc,
     }
 }
@@ -105,8 +111,12 @@ const REQUIREMENT: Shape = Shape::Text {
 };
 
 /// Keys that the document may have beside [`DOCUMENT`]: an editor's reference to the schema, and the source map of a compiled policy. They are no
-/// part of the policy and not digested.
-pub(crate) const ANNOTATIONS: [&str; 2] = ["$schema", "$source"];
+/// part of the policy and not digested. So are `cases`, which only feature `authoring` reads.
+pub(crate) const ANNOTATIONS: &[&str] = if cfg!(feature = "authoring") {
+    &["$schema", "$source"]
+} else {
+    &["$schema", "$source", "cases"]
+};
 
 pub(crate) const DOCUMENT: &[Field] = &[
     required("version", Shape::Number(&[1]), "The version of this format."),
@@ -161,6 +171,7 @@ pub(crate) const DOCUMENT: &[Field] = &[
         Shape::Table(EGRESS),
         "Where requests may go out to. Absent: every outbound request is refused.",
     ),
+    #[cfg(feature = "authoring")]
     optional(
         "cases",
         list(&Shape::Table(CASE)),
@@ -682,6 +693,7 @@ const EGRESS_DESTINATION: &[Field] = &[
     ),
 ];
 
+#[cfg(feature = "authoring")]
 const CASE: &[Field] = &[
     required(
         "name",
@@ -699,6 +711,7 @@ const CASE: &[Field] = &[
 ];
 
 /// The fields of a verdict that a case can expect.
+#[cfg(feature = "authoring")]
 pub(crate) const EXPECTATIONS: [&str; 9] = [
     "decision",
     "status",
@@ -710,100 +723,3 @@ pub(crate) const EXPECTATIONS: [&str; 9] = [
     "identity",
     "reported",
 ];
-
-/// The JSON Schema of a policy document: draft-07, which the editors' TOML tools read.
-#[must_use]
-pub fn json_schema() -> Value {
-    let mut schema = table(DOCUMENT);
-    if let Some(object) = schema.as_object_mut() {
-        object.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
-        object.insert("title".into(), json!("Hostbound policy"));
-        if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.insert("$schema".into(), json!({"type": "string"}));
-        }
-    }
-    schema
-}
-
-fn table(fields: &[Field]) -> Value {
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for field in fields {
-        let mut property = property(&field.shape);
-        if let Some(object) = property.as_object_mut() {
-            object.insert("description".into(), json!(field.doc));
-            if let Some(default) = field.default {
-                let value = serde_json::from_str(default).unwrap_or_else(|_| json!(default));
-                object.insert("default".into(), value);
-            }
-        }
-        properties.insert(field.key.into(), property);
-        if field.is_required {
-            required.push(field.key);
-        }
-    }
-    json!({"type": "object", "additionalProperties": false, "properties": properties, "required": required})
-}
-
-fn property(shape: &Shape) -> Value {
-    match shape {
-        Shape::Text { example } => json!({"type": "string", "minLength": 1, "examples": [example]}),
-        #[cfg(feature = "tokens")]
-        Shape::Word { example } => json!({"type": "string", "examples": [example]}),
-        #[cfg(feature = "tokens")]
-        Shape::Object { .. } => json!({"type": "object"}),
-        Shape::Boolean => json!({"type": "boolean"}),
-        Shape::Choice(values) => json!({"enum": values}),
-        Shape::Number(values) => json!({"enum": values}),
-        Shape::List { of, may_be_empty } => {
-            json!({"type": "array", "items": property(of), "minItems": u8::from(!may_be_empty)})
-        }
-        Shape::Table(fields) => table(fields),
-        Shape::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
-        Shape::Map { of, .. } => json!({"type": "object", "additionalProperties": property(of), "minProperties": 1}),
-        Shape::OneOrMany(of) => {
-            json!({"anyOf": [property(of), {"type": "array", "items": property(of), "minItems": 1}]})
-        }
-        Shape::Request => json!({
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["method", "target", "headers"],
-            "properties": {
-                "id": {"type": ["string", "null"]},
-                "now": {"type": "integer", "minimum": 0},
-                "method": {"type": "string"},
-                "scheme": {"enum": ["http", "https"], "default": "http"},
-                "version": {"enum": ["1.0", "1.1", "2", "3"], "default": "1.1"},
-                "target": {"type": "string"},
-                "headers": {"type": "array", "items": {
-                    "type": "array", "minItems": 2, "maxItems": 2, "items": [{"type": "string"}, text_or_base64()]}},
-                "peer": {"type": ["string", "null"]},
-                "body": text_or_base64(),
-                "answers": {"type": "object", "additionalProperties": false, "properties": {
-                    "keys": {"type": "object", "additionalProperties": answer()},
-                    "introspection": answer(),
-                }},
-            },
-        }),
-        Shape::Expectation => {
-            let properties: Map<_, _> = EXPECTATIONS.iter().map(|key| ((*key).to_owned(), json!({}))).collect();
-            json!({"type": "object", "additionalProperties": false, "minProperties": 1, "properties": properties})
-        }
-    }
-}
-
-/// What another server answers: JSON with status 200, or all of it, or nothing.
-fn answer() -> Value {
-    json!({"anyOf": [
-        {"type": ["string", "null"]},
-        {"type": "object", "additionalProperties": false, "required": ["status", "body"], "properties": {
-            "status": {"type": "integer"}, "type": {"type": ["string", "null"]}, "body": {"type": "string"}}},
-    ]})
-}
-
-fn text_or_base64() -> Value {
-    json!({"anyOf": [
-        {"type": "string"},
-        {"type": "object", "additionalProperties": false, "required": ["base64"], "properties": {"base64": {"type": "string"}}},
-    ]})
-}

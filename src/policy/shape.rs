@@ -128,6 +128,7 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>, report: &mut Report<
             }
         }
         (Shape::OneOrMany(of), _) => check_value(node, of, path, report),
+        #[cfg(feature = "authoring")]
         (Shape::Request | Shape::Expectation, Value::Table(_)) => {}
         _ => {
             let message = format!(
@@ -159,7 +160,9 @@ const fn kind(shape: &Shape) -> &'static str {
         Shape::Boolean => "a boolean",
         Shape::Number(_) | Shape::Count(..) => "an integer",
         Shape::List { .. } => "a list",
-        Shape::Table(_) | Shape::Map { .. } | Shape::Request | Shape::Expectation => "a table",
+        Shape::Table(_) | Shape::Map { .. } => "a table",
+        #[cfg(feature = "authoring")]
+        Shape::Request | Shape::Expectation => "a table",
     }
 }
 
@@ -189,7 +192,9 @@ fn example(shape: &Shape) -> String {
         Shape::Count(least, _) => least.to_string(),
         Shape::Map { of, example: key } => format!("{{ \"{key}\" = {} }}", example(of)),
         Shape::OneOrMany(of) => example(of),
+        #[cfg(feature = "authoring")]
         Shape::Request => "{ method = \"GET\", target = \"/\", headers = [[\"host\", \"evil.test\"]] }".into(),
+        #[cfg(feature = "authoring")]
         Shape::Expectation => "{ decision = \"deny\" }".into(),
     }
 }

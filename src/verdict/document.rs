@@ -40,17 +40,6 @@ impl VerdictDocument {
         // Strings, numbers and nulls only: serializing them cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
-
-    /// The same for a log: without the claims of a token.
-    #[must_use]
-    #[cfg_attr(not(feature = "tokens"), expect(unused_mut, reason = "there are no claims then"))]
-    pub fn to_log_json(mut self) -> String {
-        #[cfg(feature = "tokens")]
-        if let Some(token) = self.identity.as_mut().and_then(|identity| identity.token.as_mut()) {
-            token.claims = serde_json::Value::Null;
-        }
-        self.to_json()
-    }
 }
 
 /// The JSON form of an [`Identity`].
@@ -91,8 +80,7 @@ pub struct TokenIdentityDocument {
     pub subject: Option<String>,
     /// The scopes, in order, each once.
     pub scopes: Vec<String>,
-    /// The payload; left out if it is null, as it never is but for logs.
-    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    /// The payload.
     pub claims: serde_json::Value,
 }
 

@@ -140,6 +140,8 @@ fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
     for what in [
         "--workspace --all-targets",
         "--package hostbound --all-targets --no-default-features",
+        // Tests bring the default features with them.
+        "--package hostbound --lib --no-default-features",
         &format!("{wasm} wasm"),
         &format!("{wasm} wasm-toml"),
         &format!("{wasm} wasm,egress,tokens"),

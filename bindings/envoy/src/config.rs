@@ -2,14 +2,10 @@
 //!
 //! Decides whether it can be used. What the policy says is the engine's to judge.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::rc::Rc;
 
-use hostbound::{Guard, Policy, PolicyErrors, Secrets};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+use hostbound::{Guard, JsonDocument, JsonValue, Policy, PolicyErrors, Position, Secrets};
 
 use crate::servers::Server;
 
@@ -23,8 +19,7 @@ pub(crate) struct Config {
 }
 
 /// Which verdicts are logged.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum LogChoice {
     /// Those that deny, or would in enforce mode.
     #[default]
@@ -33,18 +28,13 @@ pub(crate) enum LogChoice {
     All,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document<'a> {
-    #[serde(borrow)]
-    policy: &'a RawValue,
-    #[serde(default)]
-    secrets: BTreeMap<String, Zeroizing<String>>,
-    #[serde(default)]
-    servers: HashMap<String, String>,
-    #[serde(default)]
-    identity_headers: bool,
-    #[serde(default)]
+/// The members of the configuration.
+#[derive(Default)]
+struct Document<'d> {
+    policy: &'d str,
+    secrets: Vec<(&'d str, &'d str)>,
+    servers: Vec<(&'d str, &'d str)>,
+    has_identity_headers: bool,
     log: LogChoice,
 }
 
@@ -52,7 +42,7 @@ struct Document<'a> {
 #[derive(Debug)]
 pub(crate) enum ConfigError {
     Encoding,
-    Form { line: usize, column: usize },
+    Form(Position),
     Policy(PolicyErrors),
     SecretUnused(String),
     SharedReplay,
@@ -64,7 +54,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encoding => f.write_str("the configuration is not UTF-8"),
-            Self::Form { line, column } => write!(
+            Self::Form(Position { line, column }) => write!(
                 f,
                 "the configuration, line {line} column {column}: expected a JSON object of `policy`, and perhaps `secrets`, `servers`, \
                  `identity_headers` (true or false) and `log` (`denied` or `all`)"
@@ -90,28 +80,63 @@ impl Config {
     /// The first mistake in it, or all of its policy.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ConfigError> {
         let text = std::str::from_utf8(bytes).map_err(|_| ConfigError::Encoding)?;
-        let document: Document<'_> = serde_json::from_str(text).map_err(|error| ConfigError::Form {
-            line: error.line(),
-            column: error.column(),
-        })?;
-        let policy = Policy::from_json(document.policy.get(), "policy").map_err(ConfigError::Policy)?;
+        let json = JsonDocument::read(text).map_err(ConfigError::Form)?;
+        let document = Document::read(json.root()).map_err(|value| ConfigError::Form(value.position()))?;
+        let policy = Policy::from_json(document.policy, "policy").map_err(ConfigError::Policy)?;
         if policy.needs_shared_replay() {
             return Err(ConfigError::SharedReplay);
         }
         let mut secrets = Secrets::new();
-        for (name, value) in &document.secrets {
+        for (name, value) in document.secrets {
             if !secrets.insert_named_or_filed(policy.secrets(), name, value) {
-                return Err(ConfigError::SecretUnused(name.clone()));
+                return Err(ConfigError::SecretUnused(name.to_owned()));
             }
         }
         let guard = Guard::with_secrets(policy, &secrets).map_err(ConfigError::Policy)?;
         Ok(Self {
             servers: Server::of(guard.policy(), &document.servers)?,
             guard: Rc::new(guard),
-            has_identity_headers: document.identity_headers,
+            has_identity_headers: document.has_identity_headers,
             log: document.log,
         })
     }
+}
+
+impl<'d> Document<'d> {
+    /// Reads the members; the value that is none of them.
+    fn read(root: JsonValue<'d>) -> Result<Self, JsonValue<'d>> {
+        let mut document = Self::default();
+        for (key, value) in root.members().ok_or(root)? {
+            match key {
+                "policy" => document.policy = value.source(),
+                "secrets" => document.secrets = texts(value)?,
+                "servers" => document.servers = texts(value)?,
+                "identity_headers" => document.has_identity_headers = value.as_bool().ok_or(value)?,
+                "log" => {
+                    document.log = match value.as_str() {
+                        Some("denied") => LogChoice::Denied,
+                        Some("all") => LogChoice::All,
+                        _ => return Err(value),
+                    }
+                }
+                _ => return Err(value),
+            }
+        }
+        if document.policy.is_empty() {
+            Err(root)
+        } else {
+            Ok(document)
+        }
+    }
+}
+
+/// The members of an object of strings; a value that is none.
+fn texts(object: JsonValue<'_>) -> Result<Vec<(&str, &str)>, JsonValue<'_>> {
+    let mut texts = Vec::new();
+    for (key, value) in object.members().ok_or(object)? {
+        texts.push((key, value.as_str().ok_or(value)?));
+    }
+    Ok(texts)
 }
 
 #[cfg(test)]
@@ -159,6 +184,10 @@ mod tests {
             r#"{"policy":1,"secrets":{"KEY":7}}"#,
             r#"{"policy":1,"hunter2":1}"#,
             r#"{"policy":1,"log":"hunter2"}"#,
+            r#"{"policy":1,"identity_headers":"hunter2"}"#,
+            r#"{"policy":1,"secrets":{"KEY":"hunter2","KEY":"hunter2"}}"#,
+            r#"{"policy":1,"policy":2}"#,
+            r#"{"policy":1} hunter2"#,
         ] {
             let error = error(text);
             assert!(error.starts_with("the configuration, line "), "{error}");

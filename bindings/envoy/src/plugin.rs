@@ -151,7 +151,7 @@ impl Plugin {
         let is_noted = !verdict.is_allowed() || verdict.reported().is_some();
         if is_noted || self.log == LogChoice::All {
             let level = if is_noted { Level::Warn } else { Level::Info };
-            let line = verdict.document(about.id.as_deref()).to_log_json();
+            let line = verdict.to_log_json(about.id.as_deref());
             host::log(level, &["hostbound: ", &line].concat());
         }
         let done = if verdict.is_allowed() {

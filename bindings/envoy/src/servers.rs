@@ -2,8 +2,6 @@
 //!
 //! Which they are is the policy's; to what address a cluster leads, and whom it trusts, is Envoy's configuration.
 
-use std::collections::HashMap;
-
 use hostbound::Policy;
 
 use crate::config::ConfigError;
@@ -21,19 +19,19 @@ pub(crate) struct Server {
 
 impl Server {
     /// The servers of a policy, by the clusters of their origins.
-    pub(crate) fn of(policy: &Policy, clusters: &HashMap<String, String>) -> Result<Vec<Self>, ConfigError> {
+    pub(crate) fn of(policy: &Policy, clusters: &[(&str, &str)]) -> Result<Vec<Self>, ConfigError> {
         let servers = policy.token_servers().map(|(section, url)| {
             let section = section.to_owned();
             let Some((scheme, authority, path)) = split(url) else {
                 return Err(ConfigError::Url { section });
             };
             let origin = format!("{scheme}://{authority}");
-            let Some(cluster) = clusters.get(&origin) else {
+            let Some((_, cluster)) = clusters.iter().find(|(known, _)| *known == origin) else {
                 return Err(ConfigError::ServerMissing { section, origin });
             };
             Ok(Self {
                 section,
-                cluster: cluster.clone(),
+                cluster: (*cluster).to_owned(),
                 scheme,
                 authority: authority.to_owned(),
                 path,

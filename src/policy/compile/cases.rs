@@ -1,7 +1,7 @@
 //! The `cases` section.
 
 use super::Compiler;
-use crate::policy::cases::{Case, unusable};
+use crate::policy::cases::Case;
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::digest::write_json;
 use crate::policy::schema::EXPECTATIONS;
@@ -11,7 +11,14 @@ use crate::tree::{Node, Path};
 use crate::verdict::{Check, Reason};
 
 impl Compiler<'_, '_> {
-    pub(super) fn known_expectations(&mut self, expect: &Node, path: &Path<'_>) {
+    pub(super) fn cases(&mut self, cases: &Node, path: &Path<'_>) -> Vec<Case> {
+        let cases = cases.items().iter().enumerate();
+        cases
+            .filter_map(|(index, case)| self.case(case, &path.index(index)))
+            .collect()
+    }
+
+    fn known_expectations(&mut self, expect: &Node, path: &Path<'_>) {
         for entry in expect.entries() {
             let (Some(text), Some(known)) = (entry.node.as_str(), known_values(&entry.key)) else {
                 continue;
@@ -30,7 +37,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    pub(super) fn case(&mut self, case: &Node, path: &Path<'_>) -> Option<Case> {
+    fn case(&mut self, case: &Node, path: &Path<'_>) -> Option<Case> {
         let (request, expect) = (case.get("request")?, case.get("expect")?);
         let expect_path = path.key("expect");
         for entry in expect.entries() {
@@ -60,7 +67,7 @@ impl Compiler<'_, '_> {
                 .fix("write `decision = \"deny\"` or `decision = \"allow\"`, and a `reason`".into());
         }
         for (part, path) in [(request, path.key("request")), (expect, path.key("expect"))] {
-            if let Some(value) = unusable(part) {
+            if let Some(value) = part.unusable() {
                 let message = format!(
                     "`{}` is {}, not a string or an integer",
                     shortened(&value.offending()),

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use super::Compiler;
 use crate::policy::diagnostic::ErrorCode;
+#[cfg(feature = "tokens")]
+use crate::policy::digest::write_json;
 use crate::policy::shape::{listed, shortened};
 use crate::tree::{Node, Path};
 
@@ -134,7 +136,11 @@ impl Compiler<'_, '_> {
     fn alternatives(&mut self, item: &Node, path: &Path<'_>, sections: &[usize], requirements: &Requirements<'_>) {
         let value = |section: &usize, key: &str| {
             let (_, node) = requirements.tokens.sections.get(*section)?;
-            node.get(key).map(Node::to_json)
+            node.get(key).map(|node| {
+                let mut json = String::new();
+                write_json(&mut json, node);
+                json
+            })
         };
         for (index, section) in sections.iter().enumerate() {
             let earlier = sections.iter().take(index);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Compiler;
 use crate::egress::{DestinationKey, Egress};
-use crate::policy::cases::unusable;
 use crate::policy::diagnostic::ErrorCode;
+use crate::policy::digest::write_json;
 use crate::policy::measure;
 use crate::policy::shape::shortened;
 use crate::request::is_token_byte;
@@ -483,14 +483,15 @@ impl Compiler<'_, '_> {
                 .error(ErrorCode::KeySetRefused, path, jwks.span.clone(), message)
                 .fix(fix.to_owned());
         };
-        if let Some(value) = unusable(jwks) {
+        if let Some(value) = jwks.unusable() {
             refuse(
                 format!("the key set has {} in it", value.kind()),
                 "copy the issuer's key set",
             );
             return None;
         }
-        let text = jwks.to_json().to_string();
+        let mut text = String::new();
+        write_json(&mut text, jwks);
         let read = if pins.is_empty() {
             KeySet::from_json(&text)
         } else {
