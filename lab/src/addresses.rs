@@ -1,6 +1,6 @@
 //! The addresses of the lab. All of them exist in its own network namespace only.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::case::AttackerSpace;
 
@@ -13,6 +13,8 @@ pub(crate) const DNS_BEHIND_RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 53,
 /// Where the page reports and asks for the flip. Never rebound, so that no browser gates it.
 pub(crate) const CONTROL: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 2);
 pub(crate) const CONTROL_PORT: u16 = 9000;
+/// Where a guard listens that cannot say which port it took.
+pub(crate) const GUARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 /// A target in the local address space.
 pub const LOCAL_TARGET: Ipv4Addr = Ipv4Addr::new(192, 168, 78, 1);
 /// A port of the attackers at which nothing listens: names are asked for, and connections fail at once.

@@ -13,6 +13,7 @@ use crate::attacker::{Attacker, Controlled, MARKER, PageConfiguration};
 use crate::browser::{Browser, Tab};
 use crate::canary::{SECRET_PREFIX, random_hex};
 use crate::case::{BrowserKind, Case, Method};
+use crate::guard::{Asked, Guard};
 use crate::inside::Stage;
 use crate::log::{Control, Logs, PageReport};
 use crate::oracle;
@@ -27,6 +28,8 @@ const PAGE_PATIENCE: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(50);
 /// What the target's first silent connection must be followed by, without a request, to count as a block.
 const SILENCE: Duration = Duration::from_millis(1500);
+/// How long the guard may take to say why it refused.
+const WORDS: Duration = Duration::from_secs(1);
 /// How long a click may take to open the window, before the next.
 const CLICK: Duration = Duration::from_secs(1);
 /// Chances of a strategy in which the target may answer first.
@@ -168,14 +171,8 @@ async fn attempt(
         .map(|log| log.questions)
         .unwrap_or_default();
     logs.connections = tap.connections();
-    if let Some(guard) = stage.guard.as_ref().filter(|_| planned.kind == TargetKind::Guarded) {
-        for request in logs
-            .connections
-            .iter_mut()
-            .flat_map(|connection| &mut connection.requests)
-        {
-            request.refusal = guard.refusal(&request.target);
-        }
+    if let Some(guard) = stage.guard.as_ref().filter(|_| planned.kind.is_guarded()) {
+        add_refusals(guard, &mut logs).await;
     }
     match tab {
         Ok(tab) => tab.close().await,
@@ -183,6 +180,24 @@ async fn attempt(
     }
     stage.control.remove(&token);
     Ok((authority, logs))
+}
+
+/// Adds what the guard said. Its answers come by one way and its words by another: those of what it refused are waited for.
+async fn add_refusals(guard: &Guard, logs: &mut Logs) {
+    let now = tokio::time::Instant::now();
+    for request in logs
+        .connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.requests)
+    {
+        let refused = request.status.is_some_and(|status| status >= 400);
+        let by = if refused { now + WORDS } else { now };
+        let asked = Asked {
+            host: request.header("host").unwrap_or_default().to_owned(),
+            target: request.target.clone(),
+        };
+        request.refusal = guard.refusal(&asked, by).await;
+    }
 }
 
 fn page_configuration(browser: BrowserKind, case: &Case, target: &TargetKind, token: &str) -> PageConfiguration {

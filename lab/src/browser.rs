@@ -8,9 +8,7 @@ mod error;
 mod process;
 mod session;
 
-use std::env;
 use std::fmt::{self, Debug, Formatter};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::case::{BrowserKind, LocalNetworkAccess};
+use crate::program;
 use console::Consoles;
 pub use error::{BrowserError, Trouble};
 use process::{Folders, Process, Witness};
@@ -58,16 +57,7 @@ pub fn find(kind: BrowserKind) -> Option<PathBuf> {
         ],
         BrowserKind::Firefox => &["firefox-esr", "firefox"],
     };
-    let path = env::var_os("PATH")?;
-    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let candidates = names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    let executable = |file: &PathBuf| {
-        file.metadata()
-            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    };
-    candidates.into_iter().find(executable)
+    program::find(names)
 }
 
 /// A running browser. Dropped, it is killed with all its processes.

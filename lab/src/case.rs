@@ -105,6 +105,35 @@ impl BrowserKind {
     }
 }
 
+/// What the guard in front of the canary is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardKind {
+    /// The npm package.
+    Node,
+    /// The filter in Envoy.
+    Envoy,
+}
+
+impl GuardKind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Envoy => "envoy",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Node => "Node",
+            Self::Envoy => "Envoy",
+        }
+    }
+}
+
 /// One attempt.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -1,132 +1,145 @@
-//! The Node guard in front of the canary: a real process of the npm package, with the policy of the run.
+//! The guard in front of the canary: a real process with the policy of the run, and what it refused.
+//!
+//! Decides what all guards have in common; how each is started, and how it tells of refusals, is that of its own module.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Child;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+mod envoy;
+mod node;
 
 /// What the guard is made of.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct GuardPlan {
-    pub node: PathBuf,
-    /// A folder in which the npm package `hostbound` is found.
-    pub folder: PathBuf,
-    /// The policy as JSON.
-    pub policy: Value,
+#[serde(rename_all = "snake_case")]
+pub enum GuardPlan {
+    /// The npm package.
+    Node {
+        program: PathBuf,
+        /// A folder in which the npm package `hostbound` is found.
+        folder: PathBuf,
+        /// The policy as JSON.
+        policy: Value,
+    },
+    /// The filter in Envoy.
+    Envoy {
+        program: PathBuf,
+        /// The module of the filter.
+        filter: PathBuf,
+        /// The policy as JSON.
+        policy: Value,
+    },
 }
 
 /// A running guard; dropped, it is killed.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) address: SocketAddr,
-    refusals: Refusals,
+    refusals: Arc<Refusals>,
     _child: Child,
     _tasks: JoinSet<()>,
 }
 
-/// Verdicts by request target: every request of the lab has a target of its own.
-type Refusals = Arc<Mutex<HashMap<String, Value>>>;
+impl Guard {
+    /// # Errors
+    ///
+    /// When it does not serve in time: with what it said.
+    pub(crate) async fn start(plan: &GuardPlan, canary: SocketAddr) -> io::Result<Self> {
+        match plan {
+            GuardPlan::Node {
+                program,
+                folder,
+                policy,
+            } => node::start(program, folder, policy, canary).await,
+            GuardPlan::Envoy {
+                program,
+                filter,
+                policy,
+            } => envoy::start(program, filter, policy, canary).await,
+        }
+    }
 
-#[derive(Deserialize)]
-struct Listening {
-    port: u16,
+    /// What it said of a request, if it refused it and tells so by then.
+    pub(crate) async fn refusal(&self, request: &Asked, by: Instant) -> Option<Value> {
+        timeout_at(by, self.refusals.told(request)).await.ok()
+    }
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    target: String,
-    verdict: Value,
+/// What was asked of whom: each case has a host of its own, and nearly every request in it a target of its own.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) host: String,
+    pub(crate) target: String,
 }
 
 /// Refusals that are kept.
 const MAX_REFUSALS: usize = 100_000;
 
-impl Guard {
-    /// # Errors
-    ///
-    /// When it does not listen within ten seconds: with the last it said.
-    pub(crate) async fn start(plan: &GuardPlan, canary: SocketAddr) -> io::Result<Self> {
-        let mut child = Command::new(&plan.node)
-            .args(["--input-type=module", "--eval", include_str!("guard.mjs")])
-            .current_dir(&plan.folder)
-            // The policy of the run and nothing beside it.
-            .env_remove("HOSTBOUND_ALLOWED_HOSTS")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| io::Error::other(format!("`{}` does not start: {error}", plan.node.display())))?;
-        let input = serde_json::json!({ "policy": plan.policy, "canary": canary.port() });
-        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("the guard has no pipes"));
-        };
-        // If it is gone already, its standard error says why.
-        stdin.write_all(format!("{input}\n").as_bytes()).await.ok();
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await;
-        let port = match line {
-            Ok(Ok(Some(line))) => serde_json::from_str::<Listening>(&line)?.port,
-            _ => return Err(io::Error::other(last_words(child, &plan.folder).await)),
-        };
-        let refusals = Refusals::default();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(collect(lines, Arc::clone(&refusals)));
-        Ok(Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            refusals,
-            _child: child,
-            _tasks: tasks,
-        })
-    }
-
-    /// What it said of the request with this target, if it refused it.
-    pub(crate) fn refusal(&self, target: &str) -> Option<Value> {
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.get(target).cloned()
-    }
+#[derive(Debug, Default)]
+struct Refusals {
+    verdicts: Mutex<HashMap<Asked, Value>>,
+    changed: Notify,
 }
 
-async fn collect(mut lines: Lines<BufReader<ChildStdout>>, refusals: Refusals) {
-    while let Ok(Some(line)) = lines.next_line().await {
-        let Ok(Refusal { target, verdict }) = serde_json::from_str(&line) else {
-            continue;
-        };
-        let mut refusals = refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.len() < MAX_REFUSALS {
-            refusals.insert(target, verdict);
+impl Refusals {
+    fn keep(&self, request: Asked, verdict: Value) {
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        if verdicts.len() < MAX_REFUSALS {
+            verdicts.insert(request, verdict);
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn of(&self, request: &Asked) -> Option<Value> {
+        let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.get(request).cloned()
+    }
+
+    /// Waits for a verdict.
+    async fn told(&self, request: &Asked) -> Value {
+        loop {
+            // Before it is looked for: what comes in between is not missed.
+            let changed = self.changed.notified();
+            if let Some(verdict) = self.of(request) {
+                return verdict;
+            }
+            changed.await;
         }
     }
 }
 
-/// Why it does not listen, from what it wrote.
-async fn last_words(mut child: Child, folder: &Path) -> String {
-    let mut words = String::new();
-    if let Some(stderr) = child.stderr.take() {
-        let mut stderr = stderr.take(16 * 1024);
-        tokio::time::timeout(Duration::from_secs(1), stderr.read_to_string(&mut words))
-            .await
-            .ok();
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_waited_for() {
+        let asked = |host: &str| Asked {
+            host: host.to_owned(),
+            target: "/".to_owned(),
+        };
+        let refusals = Arc::new(Refusals::default());
+        let waiting = tokio::spawn({
+            let (refusals, request) = (Arc::clone(&refusals), asked("a"));
+            async move { refusals.told(&request).await }
+        });
+        tokio::task::yield_now().await;
+        refusals.keep(asked("b"), json!(2));
+        refusals.keep(asked("a"), json!(1));
+        assert_eq!(waiting.await.unwrap(), json!(1));
+        // What is there counts though the time is over, and what is not does not.
+        assert!(timeout_at(Instant::now(), refusals.told(&asked("b"))).await.is_ok());
+        assert!(timeout_at(Instant::now(), refusals.told(&asked("c"))).await.is_err());
     }
-    if words.contains("ERR_MODULE_NOT_FOUND") {
-        return format!(
-            "the npm package `hostbound` is not in {}: install it there (`npm install hostbound`), or name another folder \
-             with --guard-folder",
-            folder.display()
-        );
-    }
-    let error = words
-        .lines()
-        .find(|line| line.contains("Error"))
-        .unwrap_or("it said nothing");
-    format!("the Node guard does not start: {}", error.trim())
 }

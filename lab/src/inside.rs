@@ -182,7 +182,7 @@ impl Stage {
                     canaries.push(canary);
                     Some(upstream)
                 }
-                TargetKind::Guarded => guard.as_ref().map(|guard| Upstream::Here(guard.address)),
+                TargetKind::Guarded { .. } => guard.as_ref().map(|guard| Upstream::Here(guard.address)),
                 TargetKind::Service { .. } => {
                     service += 1;
                     Some(Upstream::Outside(handoff.clone(), service - 1))

@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod oracle;
 pub mod plan;
 mod probe;
+pub mod program;
 pub mod report;
 pub mod run;
 pub mod strategy;

@@ -436,7 +436,7 @@ fn lacks_control(method: Method, services: &[ServiceResult], cases: &[CaseResult
 fn twin_was_read(guarded: &CaseResult, services: &[ServiceResult], cases: &[CaseResult]) -> bool {
     let is_guarded = services
         .iter()
-        .any(|service| service.target.name == guarded.case.target && service.target.kind == TargetKind::Guarded);
+        .any(|service| service.target.name == guarded.case.target && service.target.kind.is_guarded());
     is_guarded
         && cases.iter().any(|result| {
             let twin = Case {

@@ -56,7 +56,7 @@ impl Plan {
             .iter()
             .filter_map(|target| match target.kind {
                 TargetKind::Service { address } => Some(address),
-                TargetKind::Canary | TargetKind::Guarded => None,
+                TargetKind::Canary | TargetKind::Guarded { .. } => None,
             })
             .collect()
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{BrowserKind, Case};
+use crate::case::{BrowserKind, Case, GuardKind};
 use crate::log::Logs;
 
 /// How a case ended.
@@ -78,10 +78,17 @@ impl Outcome {
 pub enum TargetKind {
     /// The lab's own service, which holds a secret and checks nothing: the negative control.
     Canary,
-    /// The canary behind the Node guard.
-    Guarded,
+    /// The canary behind a guard.
+    Guarded { guard: GuardKind },
     /// A service of this machine.
     Service { address: SocketAddr },
+}
+
+impl TargetKind {
+    #[must_use]
+    pub const fn is_guarded(&self) -> bool {
+        matches!(self, Self::Guarded { .. })
+    }
 }
 
 /// A target of a run, and what it answered before the attack.

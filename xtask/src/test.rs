@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::count::{Runner, Tally};
 use crate::doctor::{self, Tool, WASM_TARGET};
 use crate::process::{self, Run};
-use crate::{cargo, dist, fuzz, lab, setup};
+use crate::{cargo, dist, envoy, fuzz, lab, setup};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -203,9 +203,13 @@ fn interop(extent: Extent, tally: &mut Tally) -> Result<()> {
 /// Real rebinding in Chromium.
 fn rebinding_lab(extent: Extent, tally: &mut Tally) -> Result<()> {
     setup::ensure(&lab::TOOLS)?;
+    let tests = process::root().join("tests");
     let run = Run::new("node")
-        .args(["--test", "--test-reporter=tap"])
-        .arg(process::root().join("tests/lab/run.test.mjs"))
+        // One after the other: what a killed run leaves behind is looked for in the whole machine.
+        .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
+        .args(["run.test.mjs", "envoy.test.mjs"].map(|name| tests.join("lab").join(name)))
+        .env("ENVOY", setup::envoy(&tests.join("envoy/requirements.txt"))?)
+        .env("HOSTBOUND_ENVOY_MODULE", envoy::module())
         .env("HOSTBOUND_CLI", cargo::build_command()?);
     count(Runner::Node, widened(run, extent), tally)
 }

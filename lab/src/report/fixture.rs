@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::case::{AttackerSpace, BrowserKind, Case, LocalNetworkAccess, Method};
+use crate::case::{AttackerSpace, BrowserKind, Case, GuardKind, LocalNetworkAccess, Method};
 use crate::log::{ArrivedRequest, Connection, DnsQuestion, Logs, PageReport, Read};
 use crate::strategy::Strategy;
 use crate::verdict::{
@@ -92,7 +92,7 @@ pub(super) fn run() -> Run {
             ),
             service(
                 "guarded",
-                TargetKind::Guarded,
+                TargetKind::Guarded { guard: GuardKind::Node },
                 ServiceVerdict::Refuses,
                 "Refused all 5 requests that arrived under a foreign name, with 421.",
             ),
@@ -230,7 +230,7 @@ fn at(address: &str) -> TargetKind {
 }
 
 fn service(name: &str, kind: TargetKind, verdict: ServiceVerdict, summary: &str) -> ServiceResult {
-    let foreign_name_status = if kind == TargetKind::Guarded { 421 } else { 200 };
+    let foreign_name_status = if kind.is_guarded() { 421 } else { 200 };
     ServiceResult {
         target: Target {
             name: name.to_owned(),

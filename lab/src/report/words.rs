@@ -126,7 +126,7 @@ pub(super) const fn conclusion(conclusion: Conclusion) -> (&'static str, &'stati
 pub(super) fn kind(target: &Target) -> String {
     match target.kind {
         TargetKind::Canary => "bare canary, the negative control".to_owned(),
-        TargetKind::Guarded => "canary behind the guard".to_owned(),
+        TargetKind::Guarded { guard } => format!("canary behind the guard in {}", guard.title()),
         TargetKind::Service { address } => format!("service at {address}"),
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hostbound::Guard;
-use hostbound_lab::case::{AttackerSpace, BrowserKind, Case, LocalNetworkAccess, Method};
+use hostbound_lab::case::{AttackerSpace, BrowserKind, Case, GuardKind, LocalNetworkAccess, Method};
 use hostbound_lab::namespace::LabError;
 use hostbound_lab::plan::{Plan, PlannedTarget, Resolver};
 use hostbound_lab::run::PolicyInQuestion;
 use hostbound_lab::strategy::Strategy;
 use hostbound_lab::verdict::{CaseResult, Conclusion, TargetKind};
-use hostbound_lab::{GuardPlan, browser, report, run};
+use hostbound_lab::{GuardPlan, browser, program, report, run};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -68,12 +68,24 @@ pub(crate) struct Run {
     #[arg(long, short, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Where the npm package `hostbound` is found, for the guarded service
+    /// What stands in front of the guarded service: the npm package in Node, or the filter in Envoy
+    #[arg(long, value_name = "GUARD", default_value = "node", value_parser = guards())]
+    guard: GuardKind,
+
+    /// Where the npm package `hostbound` is found, for --guard node
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     guard_folder: PathBuf,
 
+    /// The module of the Envoy filter, hostbound.wasm, for --guard envoy
+    #[arg(long, value_name = "FILE")]
+    filter: Option<PathBuf>,
+
+    /// Envoy's program, for --guard envoy [default: the one on PATH]
+    #[arg(long, value_name = "FILE")]
+    envoy: Option<PathBuf>,
+
     /// Leave the guarded service out
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["guard", "filter", "envoy"])]
     no_guard: bool,
 
     /// Cases at a time
@@ -102,6 +114,7 @@ Examples:
   hostbound lab run
   hostbound lab run --target 127.0.0.1:11434 --html report.html
   hostbound lab run --policy hostbound.toml --format json
+  hostbound lab run --policy hostbound.toml --guard envoy --filter hostbound.wasm
   hostbound lab run --browser firefox --all --junit lab.xml
 
 Exit codes:
@@ -112,6 +125,10 @@ Exit codes:
 
 fn browsers() -> impl TypedValueParser<Value = BrowserKind> {
     one_of(&[BrowserKind::Chromium, BrowserKind::Firefox], BrowserKind::name)
+}
+
+fn guards() -> impl TypedValueParser<Value = GuardKind> {
+    one_of(&[GuardKind::Node, GuardKind::Envoy], GuardKind::name)
 }
 
 fn strategies() -> impl TypedValueParser<Value = Strategy> {
@@ -201,15 +218,8 @@ impl Run {
             Some(path) => read_cases(path, &mut targets)?,
             None => self.crossed(&targets),
         };
-        let is_guarded = targets.iter().any(|target| target.kind == TargetKind::Guarded);
-        let guard = is_guarded.then(|| GuardPlan {
-            node: PathBuf::from("node"),
-            folder: self.guard_folder.clone(),
-            policy: policy.map_or_else(
-                || json!({ "version": 1, "name": "hostbound-lab", "hosts": { "allow": OWN_HOSTS } }),
-                |policy| policy.json.clone(),
-            ),
-        });
+        let is_guarded = targets.iter().any(|target| target.kind.is_guarded());
+        let guard = is_guarded.then(|| self.guard(policy)).transpose()?;
         Ok(Plan {
             browser: self.browser,
             executable,
@@ -221,12 +231,52 @@ impl Run {
         })
     }
 
+    fn guard(&self, policy: Option<&PolicyOfRun>) -> Result<GuardPlan, Failure> {
+        let policy = policy.map_or_else(
+            || json!({ "version": 1, "name": "hostbound-lab", "hosts": { "allow": OWN_HOSTS } }),
+            |policy| policy.json.clone(),
+        );
+        match self.guard {
+            GuardKind::Node if self.filter.is_some() || self.envoy.is_some() => Err(Failure::Usage(
+                "--filter and --envoy are for the guard in Envoy: add --guard envoy".into(),
+            )),
+            GuardKind::Node => Ok(GuardPlan::Node {
+                program: PathBuf::from("node"),
+                folder: self.guard_folder.clone(),
+                policy,
+            }),
+            GuardKind::Envoy => {
+                let filter = self.filter.as_deref().ok_or_else(|| {
+                    Failure::Usage(
+                        "--guard envoy needs --filter FILE: the module of the Envoy filter, hostbound.wasm".into(),
+                    )
+                })?;
+                // Envoy is told of it by its whole path.
+                let filter = filter
+                    .canonicalize()
+                    .map_err(|error| Failure::Usage(format!("--filter {}: {error}", filter.display())))?;
+                let program = self
+                    .envoy
+                    .clone()
+                    .or_else(|| program::find(&["envoy"]))
+                    .ok_or_else(|| {
+                        Failure::Input("no envoy on PATH: install it, or name its program with --envoy".into())
+                    })?;
+                Ok(GuardPlan::Envoy {
+                    program,
+                    filter,
+                    policy,
+                })
+            }
+        }
+    }
+
     fn targets(&self, policy: Option<&PolicyOfRun>) -> Result<Vec<PlannedTarget>, Failure> {
         let mut targets = vec![canary("canary", loopback(), &[])];
         if !self.no_guard {
             targets.push(PlannedTarget {
                 name: "guarded".to_owned(),
-                kind: TargetKind::Guarded,
+                kind: TargetKind::Guarded { guard: self.guard },
                 address: loopback(),
                 own_host: policy.and_then(own_host).unwrap_or_else(|| loopback().to_string()),
                 headers: Vec::new(),

@@ -1,4 +1,4 @@
-// The Node guard in front of the canary. Reads {policy, canary, nonce} from standard input, writes {port}, then each denial.
+// The Node guard in front of the canary. Reads {policy, canary} from standard input, writes {port}, then each denial.
 import { createServer, request as send } from 'node:http'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -11,7 +11,7 @@ const { policy, canary } = JSON.parse(line)
 const guard = await hostbound({
   policy,
   log: false,
-  onDeny: (verdict, { target }) => console.log(JSON.stringify({ target: String(target), verdict })),
+  onDeny: (verdict, { target }, { headers: { host } }) => console.log(JSON.stringify({ host: host ?? '', target: String(target), verdict })),
 })
 
 const server = createServer((request, response) => {
