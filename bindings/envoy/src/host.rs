@@ -49,6 +49,7 @@ impl Level {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Map {
     Request,
+    RequestTrailers,
     Answer,
 }
 
@@ -56,6 +57,7 @@ impl Map {
     const fn number(self) -> u32 {
         match self {
             Self::Request => 0,
+            Self::RequestTrailers => 1,
             Self::Answer => 6,
         }
     }
@@ -215,10 +217,10 @@ pub(crate) fn add_header(name: &str, value: &str) -> Result<(), HostError> {
     succeeded(unsafe { proxy_add_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
-/// Removes every field of that name from the head of the request.
-pub(crate) fn remove_header(name: &[u8]) -> Result<(), HostError> {
+/// Removes every field of that name.
+pub(crate) fn remove(map: Map, name: &[u8]) -> Result<(), HostError> {
     // SAFETY: Envoy reads the name before it returns.
-    succeeded(unsafe { proxy_remove_header_map_value(Map::Request.number(), name.as_ptr(), name.len()) })
+    succeeded(unsafe { proxy_remove_header_map_value(map.number(), name.as_ptr(), name.len()) })
 }
 
 /// A property of the stream; its path with NUL between the parts.

@@ -165,7 +165,7 @@ impl Plugin {
     /// Takes away what the client says of its identity, and says what was proved.
     fn admit(&self, verdict: &Verdict<'_>, about: &About) -> Result<Action, HostError> {
         for name in &about.forged {
-            host::remove_header(name)?;
+            host::remove(Map::Request, name)?;
         }
         if self.has_identity_headers {
             for (name, value) in verdict.identity_headers() {

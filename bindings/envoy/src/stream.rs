@@ -227,8 +227,22 @@ impl Stream {
         }
     }
 
+    /// There is no more body, and there are trailers: in them no identity goes upstream either.
+    pub(crate) fn trailers_came(&mut self, plugin: &mut Plugin) -> Action {
+        if matches!(self.state, State::Denied) {
+            return Action::Pause;
+        }
+        match remove_forged_trailers() {
+            Ok(()) => self.body_ended(plugin),
+            Err(error) => {
+                let action = plugin.fail("trailers cannot be read", error);
+                self.settled(action)
+            }
+        }
+    }
+
     /// There is no more body.
-    pub(crate) fn body_ended(&mut self, plugin: &mut Plugin) -> Action {
+    fn body_ended(&mut self, plugin: &mut Plugin) -> Action {
         match &mut self.state {
             State::Open => Action::Continue,
             State::Denied => Action::Pause,
@@ -374,6 +388,17 @@ fn peer() -> Result<Peer, HostError> {
         Err(HostError::NOT_FOUND) => Ok(Peer::Unknown),
         Err(error) => Err(error),
     }
+}
+
+fn remove_forged_trailers() -> Result<(), HostError> {
+    let fields = host::fields(Map::RequestTrailers)?;
+    for pair in Pairs::read(&fields).map_err(|_| HostError::NOT_FOUND)? {
+        let (name, _) = pair.map_err(|_| HostError::NOT_FOUND)?;
+        if is_identity_header(name) {
+            host::remove(Map::RequestTrailers, name)?;
+        }
+    }
+    Ok(())
 }
 
 fn id(value: &[u8]) -> Option<String> {

@@ -95,7 +95,7 @@ pub(crate) fn body_came(context: u32, length: usize, is_last: bool) -> Action {
 }
 
 pub(crate) fn trailers_came(context: u32) -> Action {
-    with(|vm| vm.on_stream(context, |stream, plugin| stream.body_ended(plugin)))
+    with(|vm| vm.on_stream(context, |stream, plugin| stream.trailers_came(plugin)))
 }
 
 /// An answer of another server came, or there is none.
