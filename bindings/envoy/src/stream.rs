@@ -99,7 +99,10 @@ impl Stream {
     pub(crate) fn head_came(&mut self, plugin: &mut Plugin, is_last: bool) -> Action {
         match self.judge(plugin, is_last) {
             Ok(action) => action,
-            Err(error) => plugin.fail("a request cannot be read", error),
+            Err(error) => {
+                let action = plugin.fail("a request cannot be read", error);
+                self.settled(action)
+            }
         }
     }
 
@@ -177,7 +180,7 @@ impl Stream {
                 )
             }
             Step::Introspection(needs) => (None, plugin.introspect(&needs.question())),
-            Step::Decided(_) | Step::Unknown => return plugin::refuse(),
+            Step::Decided(_) | Step::Unknown => return self.settled(plugin::refuse()),
         };
         self.state = State::Waiting(Box::new(Waiting {
             held,
