@@ -120,7 +120,7 @@ impl Stream {
         };
         let pairs = Pairs::read(&fields).map_err(|_| HostError::NOT_FOUND)?;
         let mut headers = Vec::with_capacity(pairs.len());
-        let mut has_authority = false;
+        let (mut has_authority, mut is_tunnel) = (false, false);
         for pair in pairs {
             let (name, value) = pair.map_err(|_| HostError::NOT_FOUND)?;
             match name {
@@ -139,18 +139,29 @@ impl Stream {
                     } else if is_identity_header(name) {
                         about.forged.push(name.to_vec());
                     }
+                    is_tunnel |= name == b"upgrade";
                     headers.push(Header { name, value });
                 }
             }
         }
-        if !has_authority {
+        if !has_authority || is_tunnel {
             request.version = property::version(&host::property(PROTOCOL)?).ok_or(HostError::NOT_FOUND)?;
+        }
+        if is_tunnel && request.version.has_pseudo_headers() {
+            // Envoy makes a GET with an upgrade of an extended CONNECT (RFC 8441 §4), and accepts neither field otherwise.
+            request.method = b"CONNECT";
+            headers.retain(|header| header.name != b"connection");
+            for header in headers.iter_mut().filter(|header| header.name == b"upgrade") {
+                header.name = b":protocol";
+            }
         }
         request.headers = Headers::new(&headers);
         let now = plugin.now()?;
         let guard = Rc::clone(&plugin.guard);
         let inspection = guard.inspect_in(&request, now, plugin.tokens());
-        let step = plugin.advance(inspection, is_last);
+        // What follows the head of an upgrade is no body of HTTP. Envoy shows `upgrade` only where it reads what follows so too.
+        let has_ended = is_last || is_tunnel;
+        let step = plugin.advance(inspection, has_ended);
         if let Step::Decided(verdict) = &step {
             return Ok(self.settled(plugin.settle(verdict, &about)));
         }
@@ -161,7 +172,7 @@ impl Stream {
             request: packed,
             about,
         };
-        Ok(self.hold(plugin, &step, held, is_last.then_some(0)))
+        Ok(self.hold(plugin, &step, held, has_ended.then_some(0)))
     }
 
     /// Waits for what the step needs.
@@ -215,7 +226,7 @@ impl Stream {
             State::Denied => Action::Pause,
             State::Waiting(waiting) => {
                 waiting.length = length;
-                waiting.ended = is_last.then_some(length);
+                waiting.ended = waiting.ended.or(is_last.then_some(length));
                 Action::Pause
             }
             State::Body(reading) => match reading.read(length) {
@@ -250,7 +261,7 @@ impl Stream {
             State::Open => Action::Continue,
             State::Denied => Action::Pause,
             State::Waiting(waiting) => {
-                waiting.ended = Some(waiting.length);
+                waiting.ended = waiting.ended.or(Some(waiting.length));
                 Action::Pause
             }
             State::Body(reading) => {
