@@ -19,6 +19,7 @@ const CHUNK: usize = 64 * 1024;
 const PROTOCOL: &[u8] = b"request\0protocol";
 const TLS_VERSION: &[u8] = b"connection\0tls_version";
 const SOURCE_ADDRESS: &[u8] = b"source\0address";
+const SOURCE_PORT: &[u8] = b"source\0port";
 const REQUEST_ID: &[u8] = b"x-request-id";
 /// The longest `x-request-id` that is repeated in the log.
 const MAX_ID: usize = 128;
@@ -397,11 +398,15 @@ fn scheme() -> Result<Scheme, HostError> {
 }
 
 fn peer() -> Result<Peer, HostError> {
-    match host::property(SOURCE_ADDRESS) {
-        Ok(text) => Ok(property::peer(&text)),
-        Err(HostError::NOT_FOUND) => Ok(Peer::Unknown),
+    let found = |path| match host::property(path) {
+        Ok(value) => Ok(Some(value)),
+        Err(HostError::NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
-    }
+    };
+    let Some(address) = found(SOURCE_ADDRESS)? else {
+        return Ok(Peer::Unknown);
+    };
+    Ok(property::peer(&address, found(SOURCE_PORT)?.as_deref()))
 }
 
 fn remove_forged_trailers() -> Result<(), HostError> {
