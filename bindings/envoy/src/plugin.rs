@@ -48,6 +48,8 @@ pub(crate) struct About {
     pub(crate) id: Option<String>,
     /// The names of identity headers that the client sent.
     pub(crate) forged: Vec<Vec<u8>>,
+    /// It is an upgrade, with a `connection` field of the client's.
+    pub(crate) has_connection: bool,
 }
 
 impl Plugin {
@@ -166,6 +168,11 @@ impl Plugin {
     fn admit(&self, verdict: &Verdict<'_>, about: &About) -> Result<Action, HostError> {
         for name in &about.forged {
             host::remove(Map::Request, name)?;
+        }
+        if about.has_connection {
+            // Who listed an identity header there would have the next proxy remove it (RFC 9110 §7.6.1).
+            host::remove(Map::Request, b"connection")?;
+            host::add_header("connection", "upgrade")?;
         }
         if self.has_identity_headers {
             for (name, value) in verdict.identity_headers() {

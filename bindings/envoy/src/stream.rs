@@ -141,6 +141,7 @@ impl Stream {
                         about.forged.push(name.to_vec());
                     }
                     is_tunnel |= name == b"upgrade";
+                    about.has_connection |= name == b"connection";
                     headers.push(Header { name, value });
                 }
             }
