@@ -18,6 +18,8 @@ pub(crate) struct HostError(u32);
 impl HostError {
     /// There is no such thing.
     pub(crate) const NOT_FOUND: Self = Self(1);
+    /// Envoy can make nothing of what it was given.
+    pub(crate) const BAD_ARGUMENT: Self = Self(2);
     /// The value has been changed since it was read.
     pub(crate) const CAS_MISMATCH: Self = Self(8);
 

@@ -5,25 +5,37 @@
 
 use hostbound::NeedsVerification;
 
+use crate::host::{self, HostError};
 use crate::message;
 
 /// The function of Envoy's.
 const VERIFY: &str = "verify_signature";
 
-/// Whether the signature of a token is right.
-pub(crate) fn is_right(needs: &NeedsVerification<'_>) -> bool {
-    let Some(native) = needs.native() else {
-        return needs.is_right();
-    };
-    let question = message::bytes_fields(&[
-        (1, native.hash.as_bytes()),
-        (2, &native.spki),
-        (3, &native.signature),
-        (4, native.signed),
-    ]);
-    match crate::host::foreign(VERIFY, &question) {
-        Ok(answer) => message::is_true(&answer),
-        // An Envoy that does not have the function, or was not allowed to be asked.
-        Err(_) => needs.is_right(),
+/// Envoy's cryptography, as long as it is there.
+#[derive(Debug, Default)]
+pub(crate) struct Native {
+    is_missing: bool,
+}
+
+impl Native {
+    /// Whether the signature of a token is right.
+    pub(crate) fn is_right(&mut self, needs: &NeedsVerification<'_>) -> bool {
+        let Some(native) = needs.native().filter(|_| !self.is_missing) else {
+            return needs.is_right();
+        };
+        let question = message::bytes_fields(&[
+            (1, native.hash.as_bytes()),
+            (2, &native.spki),
+            (3, &native.signature),
+            (4, native.signed),
+        ]);
+        match host::foreign(VERIFY, &question) {
+            Ok(answer) => message::is_true(&answer),
+            Err(error) => {
+                // This Envoy does not have the function, or may not be asked: it will not be otherwise next time.
+                self.is_missing = error != HostError::BAD_ARGUMENT;
+                needs.is_right()
+            }
+        }
     }
 }

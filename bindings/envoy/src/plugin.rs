@@ -7,7 +7,7 @@ use hostbound::{Guard, Inspection, OwnedAnswer, Timestamp, TokenQuestion, TokenS
 use crate::config::{Config, LogChoice};
 use crate::host::{self, Action, Buffer, HostError, Level, Map};
 use crate::metrics::Metrics;
-use crate::native;
+use crate::native::Native;
 use crate::pairs::{self, Pairs};
 use crate::replay::{Replay, ReplayError};
 use crate::servers::Server;
@@ -27,6 +27,7 @@ pub(crate) struct Plugin {
     context: u32,
     pub(crate) guard: Rc<Guard>,
     tokens: TokenStore,
+    native: Native,
     /// None if the policy has no keys.
     replay: Option<Replay>,
     servers: Vec<Server>,
@@ -95,6 +96,7 @@ impl Plugin {
             has_peers: policy.needs_peer() || policy.explains_to_client(),
             guard,
             tokens: TokenStore::new().verifying_outside(),
+            native: Native::default(),
             replay,
             servers,
             calls: Vec::new(),
@@ -137,7 +139,7 @@ impl Plugin {
                 Inspection::NeedsBody(needs) if has_ended => needs.finish(),
                 Inspection::NeedsBody(needs) => return Step::Body(needs),
                 Inspection::NeedsVerification(needs) => {
-                    let is_right = native::is_right(&needs);
+                    let is_right = self.native.is_right(&needs);
                     needs.resume(is_right, &mut self.tokens)
                 }
                 Inspection::NeedsKeys(needs) => return Step::Keys(needs),
