@@ -37,9 +37,16 @@ pub(crate) fn build_command() -> Result<PathBuf> {
 ///
 /// When the build fails, or makes no such file.
 pub(crate) fn build(arguments: &str, rest: &[&str], wanted: fn(&Value) -> Option<PathBuf>) -> Result<PathBuf> {
-    let run = Run::cargo(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .args(rest);
+    build_with(Run::cargo(arguments), rest, wanted)
+}
+
+/// The same for a run that has more to it.
+///
+/// # Errors
+///
+/// When the build fails, or makes no such file.
+pub(crate) fn build_with(run: Run, rest: &[&str], wanted: fn(&Value) -> Option<PathBuf>) -> Result<PathBuf> {
+    let run = run.arg("--message-format=json-render-diagnostics").args(rest);
     let line = run.to_string();
     let mut made = None;
     let status = run.watch(|message| made = artifact(message, wanted).or(made.take()))?;
