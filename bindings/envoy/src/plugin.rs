@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use hostbound::{Guard, Inspection, OwnedAnswer, Timestamp, TokenQuestion, TokenStore, Verdict};
 
+use rustc_hash::FxHashMap;
+
 use crate::config::{Config, LogChoice};
 use crate::host::{self, Action, Buffer, HostError, Level, Map};
 use crate::metrics::Metrics;
@@ -33,6 +35,8 @@ pub(crate) struct Plugin {
     servers: Vec<Server>,
     /// The calls for keys that are not answered yet, and their sections.
     calls: Vec<(u32, String)>,
+    /// The calls about one token that are not answered yet, and the requests that wait for them.
+    questions: FxHashMap<u32, u32>,
     has_identity_headers: bool,
     log: LogChoice,
     metrics: Metrics,
@@ -100,6 +104,7 @@ impl Plugin {
             replay,
             servers,
             calls: Vec::new(),
+            questions: FxHashMap::default(),
             has_identity_headers,
             log,
             metrics,
@@ -225,10 +230,19 @@ impl Plugin {
         }
     }
 
-    /// Asks what a token is worth, on behalf of the request at hand.
-    pub(crate) fn introspect(&self, question: &TokenQuestion<'_>) -> bool {
-        let server = self.server(question.section());
-        server.is_some_and(|server| ask(server, question.authorization().zip(question.body())).is_ok())
+    /// Asks what a token is worth, on behalf of a request. False if it cannot be asked.
+    pub(crate) fn introspect(&mut self, stream: u32, question: &TokenQuestion<'_>) -> bool {
+        let Some(server) = self.server(question.section()) else {
+            return false;
+        };
+        let call = ask(server, question.authorization().zip(question.body()));
+        // Of whatever context a call is made, Envoy answers the filter.
+        call.map(|call| self.questions.insert(call, stream)).is_ok()
+    }
+
+    /// The request that asked about its token; it may have ended.
+    pub(crate) fn asked(&mut self, call: u32) -> Option<u32> {
+        self.questions.remove(&call)
     }
 
     fn server(&self, section: &str) -> Option<&Server> {

@@ -192,7 +192,7 @@ impl Stream {
                     plugin.ask_for_keys(self.context, &question),
                 )
             }
-            Step::Introspection(needs) => (None, plugin.introspect(&needs.question())),
+            Step::Introspection(needs) => (None, plugin.introspect(self.context, &needs.question())),
             Step::Decided(_) | Step::Unknown => return self.settled(plugin::refuse()),
         };
         self.state = State::Waiting(Box::new(Waiting {

@@ -103,19 +103,17 @@ pub(crate) fn answered(context: u32, call: u32, is_there: bool, length: usize) {
     with(|vm| {
         let Vm { plugins, streams } = vm;
         let answer = crate::plugin::answer(is_there, length);
-        if let Some(plugin) = plugins.get_mut(&context) {
-            let Some(section) = plugin.keys_came(call, answer.as_ref()) else {
-                return;
-            };
+        let Some(plugin) = plugins.get_mut(&context) else {
+            return;
+        };
+        if let Some(section) = plugin.keys_came(call, answer.as_ref()) {
             let waiting = streams
                 .values_mut()
                 .filter(|stream| stream.waits_for(context, &section));
             for stream in waiting {
                 stream.keys_came(plugin);
             }
-        } else if let Some(stream) = streams.get_mut(&context)
-            && let Some(plugin) = plugins.get_mut(&stream.root())
-        {
+        } else if let Some(stream) = plugin.asked(call).and_then(|stream| streams.get_mut(&stream)) {
             stream.introspected(plugin, answer.as_ref());
         }
     });
