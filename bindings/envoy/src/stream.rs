@@ -84,6 +84,11 @@ impl Stream {
         }
     }
 
+    /// Its number.
+    pub(crate) const fn context(&self) -> u32 {
+        self.context
+    }
+
     /// The filter that it is before.
     pub(crate) const fn root(&self) -> u32 {
         self.root
@@ -284,7 +289,8 @@ impl Stream {
     }
 
     fn go_on(&mut self, plugin: &mut Plugin, answer: Option<&OwnedAnswer>) {
-        if host::turn_to(self.context).is_err() {
+        let is_waiting = matches!(self.state, State::Waiting(_));
+        if !is_waiting || host::turn_to(self.context).is_err() {
             return;
         }
         let action = self.resumed(plugin, answer);

@@ -81,6 +81,7 @@ pub(crate) fn configured(context: u32, length: usize) -> bool {
 pub(crate) fn ticked(context: u32) {
     with(|vm| {
         if let Some(plugin) = vm.plugins.get_mut(&context) {
+            go_on(plugin, &mut vm.streams);
             plugin.tick();
         }
     });
@@ -107,14 +108,20 @@ pub(crate) fn answered(context: u32, call: u32, is_there: bool, length: usize) {
             return;
         };
         if let Some(section) = plugin.keys_came(call, answer.as_ref()) {
-            let waiting = streams
-                .values_mut()
-                .filter(|stream| stream.waits_for(context, &section));
-            for stream in waiting {
-                stream.keys_came(plugin);
-            }
+            let waiting = streams.values().filter(|stream| stream.waits_for(context, &section));
+            plugin.release(waiting.map(Stream::context));
+            go_on(plugin, streams);
         } else if let Some(stream) = plugin.asked(call).and_then(|stream| streams.get_mut(&stream)) {
             stream.introspected(plugin, answer.as_ref());
         }
     });
+}
+
+/// Some of the requests whose keys came go on.
+fn go_on(plugin: &mut Plugin, streams: &mut FxHashMap<u32, Stream>) {
+    for context in plugin.next() {
+        if let Some(stream) = streams.get_mut(&context) {
+            stream.keys_came(plugin);
+        }
+    }
 }
