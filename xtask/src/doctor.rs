@@ -68,7 +68,7 @@ impl Tool {
         let (name, purpose, required, minimum) = match self {
             Self::Rustc => ("rustc", "everything", ">= 1.95", Some([1, 95])),
             Self::WasmTarget => ("wasm target", "the engine in wasm", WASM_TARGET, None),
-            Self::Clang => ("clang", "ring's C in wasm", "target wasm32", None),
+            Self::Clang => ("clang", "C of wasm and tests", "target wasm32", None),
             Self::LlvmAr => ("llvm-ar", "ring's C in wasm", "any", None),
             Self::Node => ("node", "npm package, demo", ">= 20.19", Some([20, 19])),
             Self::Npm => ("npm", "npm package", "any", None),

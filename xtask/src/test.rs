@@ -25,7 +25,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 11] = [
+const USUAL: [Suite; 12] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -58,6 +58,10 @@ const USUAL: [Suite; 11] = [
     Suite {
         name: "interop",
         run: interop,
+    },
+    Suite {
+        name: "envoy",
+        run: envoy,
     },
     Suite {
         name: "lab",
@@ -196,6 +200,25 @@ fn interop(extent: Extent, tally: &mut Tally) -> Result<()> {
         .args(["--test", "--test-reporter=tap"])
         .arg(folder.join("run.mjs"))
         .env("PYTHON", python)
+        .env("HOSTBOUND_CLI", cargo::build_command()?);
+    count(Runner::Node, widened(run, extent), tally)
+}
+
+/// The filter in a real Envoy.
+fn envoy(extent: Extent, tally: &mut Tally) -> Result<()> {
+    setup::ensure(&[Tool::Clang, Tool::OpenSsl])?;
+    let folder = process::root().join("tests/envoy");
+    let program = setup::envoy(&folder.join("requirements.txt"))?;
+    let mut tests: Vec<PathBuf> = fs::read_dir(&folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    tests.sort();
+    let run = Run::new("node")
+        // One after the other: each keeps both cores busy by itself.
+        .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
+        .args(tests)
+        .env("ENVOY", program)
         .env("HOSTBOUND_CLI", cargo::build_command()?);
     count(Runner::Node, widened(run, extent), tally)
 }
