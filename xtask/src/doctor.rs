@@ -25,6 +25,7 @@ pub(crate) enum Tool {
     Firefox,
     Ip,
     Dnsmasq,
+    Wrk,
     OpenSsl,
     Redis,
     NodeModules,
@@ -47,7 +48,7 @@ pub(crate) enum Found {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Rustc,
         Self::WasmTarget,
         Self::Clang,
@@ -59,6 +60,7 @@ impl Tool {
         Self::Firefox,
         Self::Ip,
         Self::Dnsmasq,
+        Self::Wrk,
         Self::OpenSsl,
         Self::Redis,
         Self::NodeModules,
@@ -82,6 +84,7 @@ impl Tool {
             Self::Firefox => ("firefox-esr", "cargo xtask matrix", "any", None),
             Self::Ip => ("ip", "addresses of the lab", "iproute2", None),
             Self::Dnsmasq => ("dnsmasq", "a filtering resolver", "any", None),
+            Self::Wrk => ("wrk", "cargo xtask bench envoy", "any", None),
             Self::OpenSsl => ("openssl", "certificates in tests", ">= 3.0", Some([3, 0])),
             Self::Redis => ("redis-server", "replay store in tests", ">= 6.2", Some([6, 2])),
             Self::NodeModules => ("node_modules", "npm package", "as in package-lock.json", None),
@@ -107,7 +110,7 @@ impl Tool {
         match self {
             Self::Rustc => "rustup update stable".to_owned(),
             Self::WasmTarget => format!("rustup target add {WASM_TARGET}"),
-            Self::Clang | Self::LlvmAr | Self::Chromium | Self::Firefox | Self::Ip | Self::Dnsmasq => {
+            Self::Clang | Self::LlvmAr | Self::Chromium | Self::Firefox | Self::Ip | Self::Dnsmasq | Self::Wrk => {
                 setup::apt_line(&[self.apt_package().unwrap_or_default()])
             }
             Self::OpenSsl | Self::Redis => setup::apt_line(&[self.apt_package().unwrap_or_default()]),
@@ -129,6 +132,7 @@ impl Tool {
             Self::Firefox => Some("firefox-esr"),
             Self::Ip => Some("iproute2"),
             Self::Dnsmasq => Some("dnsmasq-base"),
+            Self::Wrk => Some("wrk"),
             Self::OpenSsl => Some("openssl"),
             Self::Redis => Some("redis-server"),
             Self::Python => Some("python3-venv"),
@@ -149,6 +153,8 @@ impl Tool {
             Self::Firefox => version_of("firefox-esr"),
             Self::Ip => version_said("ip", "-Version"),
             Self::Dnsmasq => version_said("dnsmasq", "--version"),
+            // It says its version and then fails.
+            Self::Wrk => process::on_path("wrk").map(|path| path.display().to_string()),
             Self::OpenSsl => version_said("openssl", "version"),
             Self::Redis => version_said("redis-server", "--version"),
             Self::NodeModules => return node_modules(),

@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod doctor;
 mod envoy;
+mod envoy_bench;
 mod fuzz;
 mod lab;
 mod node;
@@ -52,8 +53,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Measure against the guards of other frameworks; also writes dist/bench.json.
+    /// Measure against the guards of other frameworks; also writes dist/bench.json. Or the Envoy filter against Envoy's own; also writes docs/performance.md.
     Bench {
+        #[arg(value_enum, default_value_t)]
+        what: Benched,
         #[arg(long, value_enum, default_value_t)]
         format: Format,
         /// How often each worker is asked, after two rounds to warm up.
@@ -79,6 +82,16 @@ enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: u32,
     },
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Benched {
+    /// The engine, and the Node face.
+    #[default]
+    Guards,
+    /// The Envoy filter.
+    Envoy,
 }
 
 /// For people or for programs.
@@ -116,8 +129,11 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             true
         }
-        Command::Bench { format, rounds } => {
-            bench::run(format, rounds)?;
+        Command::Bench { what, format, rounds } => {
+            match what {
+                Benched::Guards => bench::run(format, rounds)?,
+                Benched::Envoy => envoy_bench::run(format, rounds)?,
+            }
             true
         }
         Command::Matrix { record } => lab::matrix(record)?,

@@ -42,7 +42,7 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
             Tool::NodeModules => install_node_modules()?,
             // By now installed, or not ours to install.
             Tool::Clang | Tool::LlvmAr | Tool::Chromium | Tool::OpenSsl | Tool::Redis => {}
-            Tool::Firefox | Tool::Ip | Tool::Dnsmasq => {}
+            Tool::Firefox | Tool::Ip | Tool::Dnsmasq | Tool::Wrk => {}
             Tool::Rustc | Tool::Node | Tool::Npm | Tool::Python => {}
         }
         let found = tool.look();
