@@ -6,6 +6,7 @@ mod compile;
 mod completions;
 mod decide;
 mod egress;
+mod envoy;
 mod explain;
 mod keys;
 #[cfg(target_os = "linux")]
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Lab(lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
+    Envoy(envoy::Envoy),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -53,7 +55,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
-            Self::Compile(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
+            Self::Compile(_) | Self::Envoy(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
         }
     }
 
@@ -70,6 +72,7 @@ impl Command {
             Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
+            Self::Envoy(envoy) => envoy.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),

@@ -13,6 +13,7 @@ mod finding;
 mod input;
 mod output;
 mod policy;
+mod replace;
 mod replay;
 mod secrets;
 mod shorthand;

@@ -1,6 +1,6 @@
 //! Secrets: read from where the policy says, or from `--secrets`. Their values go to the engine and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,15 @@ impl SecretsArgs {
     /// The secrets that the policy names, as far as they are there.
     pub(crate) fn read(&self, policy: &Policy, policy_file: &Path) -> Result<Secrets, Failure> {
         let mut secrets = Secrets::new();
+        for (reference, value) in self.values(policy, policy_file)? {
+            secrets.insert(reference, value.to_vec());
+        }
+        Ok(secrets)
+    }
+
+    /// Their values, for those who hand them on.
+    pub(crate) fn values(&self, policy: &Policy, policy_file: &Path) -> Result<Values, Failure> {
+        let mut values = Values::new();
         for reference in policy.secrets() {
             let value = match reference {
                 SecretReference::Env(name) => std::env::var_os(name).map(|value| value.into_encoded_bytes()),
@@ -45,11 +54,11 @@ impl SecretsArgs {
                 _ => None,
             };
             if let Some(value) = value {
-                secrets.insert(reference.clone(), value);
+                values.insert(reference.clone(), Zeroizing::new(value));
             }
         }
         let Some(file) = &self.secrets else {
-            return Ok(secrets);
+            return Ok(values);
         };
         let json = Zeroizing::new(read_file(file)?);
         let given: Given = serde_json::from_slice(&json).map_err(|error| {
@@ -60,16 +69,27 @@ impl SecretsArgs {
             ))
         })?;
         for (name, value) in &given.0 {
-            if !secrets.insert_named(policy.secrets(), name, value) {
+            let named = policy.secrets().filter(
+                |reference| matches!(reference, SecretReference::Env(known) | SecretReference::Name(known) if known == name),
+            );
+            let mut is_used = false;
+            for reference in named {
+                values.insert(reference.clone(), Zeroizing::new(value.as_bytes().to_vec()));
+                is_used = true;
+            }
+            if !is_used {
                 let file = file.display();
                 return Err(Failure::Usage(format!(
                     "{file}: no secret of the policy has the name `{name}`"
                 )));
             }
         }
-        Ok(secrets)
+        Ok(values)
     }
 }
+
+/// What was found, by where.
+pub(crate) type Values = HashMap<SecretReference, Zeroizing<Vec<u8>>>;
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::Usage(format!("{} cannot be read: {}", path.display(), reason(&error))))

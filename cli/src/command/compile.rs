@@ -1,13 +1,13 @@
 //! `hostbound compile`: a policy as JSON that every face reads, the lines of its source kept.
 
-use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::exit::{Exit, Failure};
-use crate::policy::{Additions, DEFAULT_FILE, PolicyFile, reason};
+use crate::policy::{Additions, DEFAULT_FILE, PolicyFile};
+use crate::replace::{Readers, replace};
 
 /// Turn a policy into JSON for faces that read no TOML
 ///
@@ -34,52 +34,8 @@ impl Compile {
         let json = document.to_compiled_json();
         match &self.out {
             None => io::stdout().write_all(json.as_bytes()).map_err(Failure::Output)?,
-            Some(out) => replace(out, json.as_bytes()).map_err(|error| {
-                let reason = match error.kind() {
-                    io::ErrorKind::NotFound => "there is no such directory".to_owned(),
-                    _ => reason(&error),
-                };
-                Failure::Usage(format!("{} cannot be written: {reason}", out.display()))
-            })?,
+            Some(out) => replace(out, json.as_bytes(), Readers::Usual)?,
         }
         Ok(Exit::Clean)
     }
-}
-
-/// Writes a file in one step: whoever reads it sees the old text or the new one, also after a crash.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link stays a link; what is no file (such as /dev/stdout) is written to.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let old = fs::metadata(&path).ok();
-    if old.as_ref().is_some_and(|old| !old.is_file()) {
-        return fs::OpenOptions::new().write(true).open(&path)?.write_all(bytes);
-    }
-    let directory = match path.parent() {
-        Some(directory) if directory != Path::new("") => directory,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".hostbound-");
-    let permissions = old.map(|old| old.permissions()).or_else(usual_permissions);
-    if let Some(permissions) = permissions {
-        builder.permissions(permissions);
-    }
-    let mut file = builder.tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&path)?;
-    Ok(())
-}
-
-/// Those of a file that is simply created: the process's mask takes away from them.
-#[cfg(unix)]
-fn usual_permissions() -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-
-    Some(Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-const fn usual_permissions() -> Option<Permissions> {
-    None
 }

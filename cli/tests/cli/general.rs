@@ -15,6 +15,7 @@ fn help_lists_the_commands_that_work() {
         "explain",
         "address",
         "compile",
+        "envoy",
         "schema",
         "completions",
         "man",

@@ -7,6 +7,7 @@ mod check;
 mod compile;
 mod decide;
 mod egress;
+mod envoy;
 mod explain;
 mod general;
 mod keys;

@@ -5,20 +5,29 @@ use std::path::PathBuf;
 
 use crate::run::{root, run_in};
 
-fn policies() -> Vec<(String, String)> {
-    let mut policies: Vec<_> = std::fs::read_dir(root().join("policies"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_str().unwrap().to_owned(),
-                std::fs::read_to_string(path).unwrap(),
-            )
-        })
-        .collect();
-    policies.sort();
-    assert_eq!(policies.len(), 9);
+/// A policy: its folder, its name there, and its text.
+struct Shipped {
+    folder: PathBuf,
+    name: String,
+    text: String,
+}
+
+fn policies() -> Vec<Shipped> {
+    let mut policies = Vec::new();
+    for folder in [directory(), directory().join("envoy")] {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                policies.push(Shipped {
+                    folder: folder.clone(),
+                    name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+                    text: std::fs::read_to_string(path).unwrap(),
+                });
+            }
+        }
+    }
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(policies.len(), 10);
     policies
 }
 
@@ -29,7 +38,7 @@ fn directory() -> PathBuf {
 /// The command in a policy's comments is the one that finds nothing.
 #[test]
 fn each_passes_check_as_its_comments_say() {
-    for (name, text) in policies() {
+    for Shipped { folder, name, text } in policies() {
         let command = text
             .lines()
             .find_map(|line| line.strip_prefix("# Then: hostbound "))
@@ -38,7 +47,7 @@ fn each_passes_check_as_its_comments_say() {
         for command in [check, test] {
             let arguments: Vec<_> = command.split(' ').collect();
             assert_eq!(arguments.last(), Some(&name.as_str()), "{command}");
-            let ran = run_in(&directory(), &arguments, b"");
+            let ran = run_in(&folder, &arguments, b"");
             assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command}\n{}", ran.stdout);
         }
         let accepted: BTreeSet<_> = check
@@ -46,7 +55,7 @@ fn each_passes_check_as_its_comments_say() {
             .skip(1)
             .filter_map(|rest| rest.split(' ').next())
             .collect();
-        let ran = run_in(&directory(), &["check", "--format", "json", &name], b"");
+        let ran = run_in(&folder, &["check", "--format", "json", &name], b"");
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         let found = json["warnings"]
             .as_array()
@@ -59,8 +68,17 @@ fn each_passes_check_as_its_comments_say() {
 
 #[test]
 fn each_shows_honest_traffic_and_attacks() {
-    for (name, text) in policies() {
-        assert!(text.starts_with("#:schema ./hostbound.schema.json\n"), "{name}");
+    for Shipped { folder, name, text } in policies() {
+        let schema = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("#:schema "))
+            .unwrap();
+        assert_eq!(
+            folder.join(schema).canonicalize().unwrap(),
+            directory().join("hostbound.schema.json").canonicalize().unwrap(),
+            "{name}"
+        );
         assert_eq!(
             text.split_once("# What must not.")
                 .map(|(_, rest)| rest.contains("\"allow\"")),
@@ -90,7 +108,9 @@ fn the_schema_is_current() {
 #[test]
 fn the_table_has_each() {
     let readme = std::fs::read_to_string(directory().join("README.md")).unwrap();
-    for (name, _) in policies() {
-        assert!(readme.contains(&format!("| [{name}]({name}) |")), "{name}");
+    for Shipped { folder, name, .. } in policies() {
+        let path = folder.join(&name);
+        let path = path.strip_prefix(directory()).unwrap().display();
+        assert!(readme.contains(&format!("| [{path}]({path}) |")), "{path}");
     }
 }
