@@ -11,6 +11,7 @@ mod envoy;
 mod fuzz;
 mod lab;
 mod node;
+mod oci;
 mod process;
 mod setup;
 mod test;
