@@ -88,6 +88,10 @@ class Envoy {
     return listeners.find((listener) => listener.name === name).local_address.socket_address.port_value
   }
 
+  get pid() {
+    return this.#child.pid
+  }
+
   /** What the admin interface answers. */
   async ask(path, method = 'GET') {
     const [answer] = await once(request({ socketPath: this.#admin, path, method }).end(), 'response')
