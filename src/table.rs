@@ -1,5 +1,5 @@
-//! Values by bytes. All of the engine's tables are one hash table with numbers in it, each with a list of its values beside: another for each kind of value
-//! would be a hundredth of the engine in wasm, every time.
+//! Values by bytes. All of the engine's tables are one hash table with numbers in it, each with a list of its values beside: another hash table for each kind
+//! of value is another kilobyte in wasm.
 
 use rustc_hash::FxHashMap;
 
