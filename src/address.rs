@@ -13,7 +13,6 @@ mod space;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rustc_hash::FxHashMap;
 use serde::{Serialize, Serializer};
 
 pub use embedded::{Embedded, EmbeddedForm, Nat64Prefix, Nat64PrefixError, embedded};
@@ -22,6 +21,8 @@ pub use registry::{METADATA, MetadataRow, REGISTRY, RegistryRow, metadata_servic
 pub use report::{AddressReport, EmbeddedReport};
 pub use rules::{AddressRefusal, AddressRules};
 pub use space::{AddressSpace, SpaceRow};
+
+use crate::table::Table;
 
 /// Parses an IPv4 address: four decimal numbers 0–255 without leading zeros, nothing else (RFC 6943 §3.1.1 on why).
 #[must_use]
@@ -184,13 +185,29 @@ impl fmt::Display for NetworkError {
 
 impl std::error::Error for NetworkError {}
 
+impl Network {
+    /// Stands for it in a table: the address, and the prefix, from 200 on for IPv4.
+    pub(crate) fn key(&self) -> [u8; 17] {
+        let (address, family) = match self.address {
+            IpAddr::V4(address) => (address.to_ipv6_mapped(), 200),
+            IpAddr::V6(address) => (address, 0),
+        };
+        let mut key = [0; 17];
+        let bytes = address.octets().into_iter().chain([self.prefix.saturating_add(family)]);
+        for (to, from) in key.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        key
+    }
+}
+
 /// Values by network, looked up by address: one probe for each prefix length in use, however many networks there are.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkMap<T> {
     /// The prefix lengths in use, of either family, shortest first.
     prefixes_v4: Vec<u8>,
     prefixes_v6: Vec<u8>,
-    entries: FxHashMap<Network, T>,
+    entries: Table<T>,
 }
 
 impl<T> Default for NetworkMap<T> {
@@ -198,7 +215,7 @@ impl<T> Default for NetworkMap<T> {
         Self {
             prefixes_v4: Vec::new(),
             prefixes_v6: Vec::new(),
-            entries: FxHashMap::default(),
+            entries: Table::default(),
         }
     }
 }
@@ -208,8 +225,8 @@ impl<T> NetworkMap<T> {
         self.entries.is_empty()
     }
 
-    /// The entry of exactly this network, made if it is not there.
-    pub(crate) fn entry(&mut self, network: Network) -> &mut T
+    /// Changes the value of exactly this network, which is made if it is not there.
+    pub(crate) fn update(&mut self, network: Network, change: impl FnOnce(&mut T))
     where
         T: Default,
     {
@@ -220,12 +237,12 @@ impl<T> NetworkMap<T> {
         if let Err(place) = prefixes.binary_search(&network.prefix) {
             prefixes.insert(place, network.prefix);
         }
-        self.entries.entry(network).or_default()
+        self.entries.update(&network.key(), change);
     }
 
     /// The value of exactly this network.
     pub(crate) fn get(&self, network: Network) -> Option<&T> {
-        self.entries.get(&network)
+        self.entries.get(&network.key())
     }
 
     /// The values of every network that contains the address, widest first.
@@ -243,10 +260,11 @@ impl<T> NetworkMap<T> {
             .iter()
             .take_while(move |prefix| **prefix <= network.prefix)
             .filter_map(move |prefix| {
-                self.entries.get(&Network {
+                let wider = Network {
                     address: masked(network.address, *prefix),
                     prefix: *prefix,
-                })
+                };
+                self.entries.get(&wider.key())
             })
     }
 }
@@ -331,7 +349,7 @@ mod tests {
         ] {
             let network = Network::parse(network).unwrap();
             let mut map = NetworkMap::<u8>::default();
-            *map.entry(network) = 7;
+            map.update(network, |value| *value = 7);
             for address in inside {
                 let address = address.parse().unwrap();
                 assert!(network.contains(address), "{address}");

@@ -49,6 +49,15 @@ impl Scheme {
     }
 }
 
+/// What is before the first `://`, and what is behind it. Not by `split_once`, which can search for any text and brings more code than this file has.
+pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let at_colon = |(at, _): (usize, &str)| {
+        let (scheme, rest) = text.split_at_checked(at)?;
+        Some((scheme, rest.strip_prefix("://")?))
+    };
+    text.match_indices(':').find_map(at_colon)
+}
+
 /// A TCP port, 1–65535.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Port(NonZeroU16);

@@ -12,12 +12,11 @@ mod target;
 #[cfg(feature = "egress")]
 use std::borrow::Cow;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::address::AddressRules;
 use crate::authority::{Authority, Port, Scheme};
 use crate::host::{HostPattern, HostSet};
 use crate::origin::Origin;
+use crate::table::Table;
 
 #[cfg(feature = "egress")]
 pub use judge::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
@@ -73,6 +72,14 @@ impl DestinationKey {
         Some(Self::new(Scheme::parse(scheme)?, authority))
     }
 
+    /// Stands for it in a table.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.host.as_bytes().to_vec();
+        bytes.extend(u16::from(self.port).to_be_bytes());
+        bytes.push(u8::from(self.scheme == Scheme::Https));
+        bytes
+    }
+
     /// The pattern that matches this origin's host alone.
     pub(crate) fn pattern(&self) -> Option<HostPattern> {
         HostPattern::parse(&self.host).ok()
@@ -86,6 +93,8 @@ impl DestinationKey {
 )]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destination {
+    /// Of what.
+    pub(crate) origin: Option<DestinationKey>,
     /// Which entry.
     pub(crate) index: usize,
     /// None: as the section says.
@@ -103,13 +112,13 @@ pub(crate) struct Egress {
     any_scheme: HostSet,
     any_port: [HostSet; 2],
     exact: [HostSet; 2],
-    pub(crate) destinations: FxHashMap<DestinationKey, Destination>,
+    pub(crate) destinations: Table<Destination>,
     pub(crate) addresses: AddressRules,
     pub(crate) redirects: Redirects,
     /// The headers bound to each origin, in lower case.
-    pub(crate) credentials: FxHashMap<DestinationKey, Vec<String>>,
+    pub(crate) credentials: Table<Vec<String>>,
     /// Every header that carries a credential somewhere.
-    pub(crate) credential_names: FxHashSet<String>,
+    pub(crate) credential_names: Table<()>,
 }
 
 /// How far a destination is listed.
@@ -136,6 +145,13 @@ impl Egress {
         Ok(())
     }
 
+    /// Remembers headers that carry a credential.
+    pub(crate) fn name_credentials(&mut self, headers: &[String]) {
+        for header in headers {
+            self.credential_names.insert(header.as_bytes(), ());
+        }
+    }
+
     /// True if an entry covers every request to the origin.
     pub(crate) fn lists(&self, key: &DestinationKey) -> bool {
         let Some(pattern) = key.pattern() else { return false };
@@ -144,7 +160,7 @@ impl Egress {
             Scheme::Http => http,
             Scheme::Https => https,
         };
-        set.covering(&pattern.with_port(key.port)).is_some() || self.destinations.contains_key(key)
+        set.covering(&pattern.with_port(key.port)).is_some() || self.destinations.contains(&key.bytes())
     }
 
     #[cfg(feature = "egress")]
@@ -156,7 +172,7 @@ impl Egress {
             Scheme::Https => (https, any_https),
         };
         let default = scheme.default_port();
-        if self.destinations.contains_key(key) || exact.matching(authority, default).is_some() {
+        if self.destinations.contains(&key.bytes()) || exact.matching(authority, default).is_some() {
             Listing::Listed
         } else if any_port.matching(authority, default).is_some() || self.has_destination(Some(scheme), &key.host) {
             Listing::OtherPort
@@ -170,7 +186,9 @@ impl Egress {
     #[cfg(feature = "egress")]
     fn has_destination(&self, scheme: Option<Scheme>, host: &str) -> bool {
         let is_near = |key: &DestinationKey| &*key.host == host && scheme.is_none_or(|scheme| scheme == key.scheme);
-        self.destinations.keys().any(is_near)
+        self.destinations
+            .iter()
+            .any(|(_, destination)| destination.origin.as_ref().is_some_and(is_near))
     }
 
     #[cfg(feature = "egress")]
@@ -182,7 +200,7 @@ impl Egress {
         } else {
             Cow::Owned(header.to_ascii_lowercase())
         };
-        CREDENTIAL_HEADERS.contains(&&*name) || self.credential_names.contains(&*name)
+        CREDENTIAL_HEADERS.contains(&&*name) || self.credential_names.contains(name.as_bytes())
     }
 }
 

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use rustc_hash::FxHashMap;
-
 use crate::address::{Network, NetworkError, NetworkMap, parse_ipv4, parse_ipv6};
-use crate::authority::{Authority, AuthorityError, Host, Port};
+use crate::authority::{Authority, AuthorityError, Host, Port, split_scheme};
+use crate::table::Table;
 
 /// One entry of an allowlist: an exact name, `*.name`, `**.name`, an IP literal or a CIDR block, each with an optional `:port`.
 ///
@@ -236,10 +235,10 @@ impl std::error::Error for HostPatternError {}
 /// which an authority could be listed.
 #[derive(Clone, Debug, Default)]
 pub struct HostSet {
-    names: FxHashMap<Box<[u8]>, Ports>,
-    one_label: FxHashMap<Box<[u8]>, Ports>,
-    subdomains: FxHashMap<Box<[u8]>, Ports>,
-    addresses: FxHashMap<IpAddr, Ports>,
+    names: Table<Ports>,
+    one_label: Table<Ports>,
+    subdomains: Table<Ports>,
+    addresses: Table<Ports>,
     networks: NetworkMap<Ports>,
     length: usize,
 }
@@ -255,14 +254,14 @@ impl HostSet {
         }
         let index = self.length;
         self.length = index.saturating_add(1);
-        let ports = match &pattern.kind {
-            PatternKind::Name(name) => self.names.entry(name.clone()).or_default(),
-            PatternKind::OneLabel(base) => self.one_label.entry(base.clone()).or_default(),
-            PatternKind::Subdomains(base) => self.subdomains.entry(base.clone()).or_default(),
-            PatternKind::Address(address) => self.addresses.entry(*address).or_default(),
-            PatternKind::Network(network) => self.networks.entry(*network),
-        };
-        ports.insert(pattern.port, index);
+        let add = |ports: &mut Ports| ports.insert(pattern.port, index);
+        match &pattern.kind {
+            PatternKind::Name(name) => self.names.update(name, add),
+            PatternKind::OneLabel(base) => self.one_label.update(base, add),
+            PatternKind::Subdomains(base) => self.subdomains.update(base, add),
+            PatternKind::Address(address) => self.addresses.update(&Network::single(*address).key(), add),
+            PatternKind::Network(network) => self.networks.update(*network, add),
+        }
         Ok(())
     }
 
@@ -317,7 +316,7 @@ impl HostSet {
 
     fn matching_address(&self, address: IpAddr, port: Wanted) -> Option<usize> {
         self.addresses
-            .get(&address)
+            .get(&Network::single(address).key())
             .and_then(|ports| ports.find(port))
             .or_else(|| {
                 if self.networks.is_empty() {
@@ -359,7 +358,7 @@ impl Ports {
     }
 }
 
-fn find(entries: &FxHashMap<Box<[u8]>, Ports>, name: &[u8], port: Wanted) -> Option<usize> {
+fn find(entries: &Table<Ports>, name: &[u8], port: Wanted) -> Option<usize> {
     entries.get(name).and_then(|ports| ports.find(port))
 }
 
@@ -380,7 +379,7 @@ fn is_below(name: &[u8], base: &[u8]) -> bool {
 
 /// What people paste: a URL, or a host with a path. A slash after an address is a prefix length, right or wrong.
 fn not_only_an_authority(text: &str) -> Option<HostPatternError> {
-    let (what, rest) = match text.split_once("://") {
+    let (what, rest) = match split_scheme(text) {
         Some((_, rest)) => ("is a URL, not a host", rest),
         None => ("has a path", text),
     };

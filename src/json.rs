@@ -6,20 +6,19 @@ mod document;
 mod write;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::Hash;
 use std::ops::{Deref, Range};
 
 pub use document::{JsonDocument, JsonValue};
 pub(crate) use write::{Object, string};
 
+use crate::table::Table;
 use crate::tree::{Entry, MAX_INTEGER, Node, Value};
 
 /// The deepest nesting of lists and objects.
 const MAX_DEPTH: usize = 64;
 
 /// As many keys of one table are compared one by one: a set of them would take longer.
-const FEW: usize = 16;
+const FEW: usize = 32;
 
 /// Why a text is no JSON, and where.
 #[derive(Clone, Debug)]
@@ -61,9 +60,9 @@ fn read<'a, S: Text<'a>>(text: &'a str) -> Result<Node<S>, Failure> {
 }
 
 /// What strings are read into.
-trait Text<'a>: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash {}
+trait Text<'a>: From<Cow<'a, str>> + Deref<Target = str> + Eq {}
 
-impl<'a, S: From<Cow<'a, str>> + Deref<Target = str> + Clone + Eq + Hash> Text<'a> for S {}
+impl<'a, S: From<Cow<'a, str>> + Deref<Target = str> + Eq> Text<'a> for S {}
 
 struct Reader<'a> {
     text: &'a str,
@@ -92,7 +91,7 @@ impl<'a> Reader<'a> {
     fn table<S: Text<'a>>(&mut self, depth: usize) -> Result<Vec<Entry<S>>, Failure> {
         let depth = self.deeper(depth)?;
         let mut entries: Vec<Entry<S>> = Vec::new();
-        let mut keys = HashSet::with_hasher(rustc_hash::FxBuildHasher);
+        let mut keys = Table::default();
         let mut bits = 0_u64;
         self.skip_white_space();
         if self.take(b'}') {
@@ -115,9 +114,11 @@ impl<'a> Reader<'a> {
                 bits & bit != 0 && entries.iter().any(|entry| entry.key == key)
             } else {
                 if keys.is_empty() {
-                    keys.extend(entries.iter().map(|entry| entry.key.clone()));
+                    for entry in &entries {
+                        keys.insert(entry.key.as_bytes(), ());
+                    }
                 }
-                !keys.insert(key.clone())
+                keys.insert(key.as_bytes(), ()).is_some()
             };
             if is_known {
                 return Err(Box::new(JsonError {

@@ -39,6 +39,7 @@ mod request;
 mod route;
 mod secret;
 mod signature;
+mod table;
 mod token;
 mod tree;
 mod verdict;

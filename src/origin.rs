@@ -4,10 +4,10 @@
 
 use std::net::IpAddr;
 
-use rustc_hash::FxHashMap;
-
+use crate::address::Network;
 use crate::authority::{Authority, AuthorityError, Host, Port, Scheme};
 use crate::request::Head;
+use crate::table::Table;
 use crate::verdict::{Detail, EffectiveAuthority, Failure, Reason};
 
 /// The values of Sec-Fetch-Site (W3C Fetch Metadata §2.5).
@@ -196,8 +196,8 @@ fn is_own_origin(origin: Origin<'_>, effective: EffectiveAuthority<'_>) -> bool 
 pub(crate) struct OriginSet {
     pub(crate) allows_self: bool,
     allows_null: bool,
-    names: FxHashMap<Box<[u8]>, Vec<SchemeAndPort>>,
-    addresses: FxHashMap<IpAddr, Vec<SchemeAndPort>>,
+    names: Table<Vec<SchemeAndPort>>,
+    addresses: Table<Vec<SchemeAndPort>>,
 }
 
 type SchemeAndPort = (Box<[u8]>, Option<Port>);
@@ -211,18 +211,20 @@ impl OriginSet {
         match Origin::parse(text.as_bytes())? {
             Origin::Null => Ok(!std::mem::replace(&mut self.allows_null, true)),
             Origin::Tuple { scheme, authority } => {
-                let entries = match authority.host() {
-                    Host::Name(name) => self.names.entry(name.lower().as_bytes().into()).or_default(),
-                    Host::Ipv4(address) => self.addresses.entry(address.into()).or_default(),
-                    Host::Ipv6(address) => self.addresses.entry(address.into()).or_default(),
-                };
                 let port = authority.port().or_else(|| default_port(scheme));
                 let entry = (scheme.to_ascii_lowercase().into(), port);
-                let is_new = !entries.contains(&entry);
-                if is_new {
-                    entries.push(entry);
-                }
-                Ok(is_new)
+                let add = |entries: &mut Vec<SchemeAndPort>| {
+                    let is_new = !entries.contains(&entry);
+                    if is_new {
+                        entries.push(entry);
+                    }
+                    is_new
+                };
+                Ok(match authority.host() {
+                    Host::Name(name) => self.names.update(name.lower().as_bytes(), add),
+                    Host::Ipv4(address) => self.addresses.update(&Network::single(address.into()).key(), add),
+                    Host::Ipv6(address) => self.addresses.update(&Network::single(address.into()).key(), add),
+                })
             }
         }
     }
@@ -233,8 +235,8 @@ impl OriginSet {
         };
         let entries = match authority.host() {
             Host::Name(name) => self.names.get(name.lower().as_bytes()),
-            Host::Ipv4(address) => self.addresses.get(&IpAddr::V4(address)),
-            Host::Ipv6(address) => self.addresses.get(&IpAddr::V6(address)),
+            Host::Ipv4(address) => self.addresses.get(&Network::single(IpAddr::V4(address)).key()),
+            Host::Ipv6(address) => self.addresses.get(&Network::single(IpAddr::V6(address)).key()),
         };
         let port = authority.port().or_else(|| default_port(scheme));
         entries.is_some_and(|entries| {

@@ -99,7 +99,7 @@ impl PeerSet {
         self.length = self.length.saturating_add(1);
         match pattern {
             PeerPattern::Unix => self.unix = index,
-            PeerPattern::Network(network) => *self.networks.entry(network) = index,
+            PeerPattern::Network(network) => self.networks.update(network, |known| *known = index),
         }
         Ok(())
     }

@@ -2,12 +2,13 @@
 //!
 //! Decides whether a value may be a key. Reading files and the environment is the face's; what it read is zeroed when it is dropped and never shown.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
+
+use crate::table::Table;
 
 /// The prefix of a Standard Webhooks secret, which is base64 (Standard Webhooks, "Signature scheme").
 const WEBHOOK_PREFIX: &[u8] = b"whsec_";
@@ -24,6 +25,20 @@ pub enum SecretReference {
     Name(String),
 }
 
+impl SecretReference {
+    /// Stands for it in a table.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let (kind, name) = match self {
+            Self::Env(name) => (b'e', name),
+            Self::File(path) => (b'f', path),
+            Self::Name(name) => (b'n', name),
+        };
+        let mut key = name.clone().into_bytes();
+        key.push(kind);
+        key
+    }
+}
+
 impl fmt::Display for SecretReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,7 +52,7 @@ impl fmt::Display for SecretReference {
 /// The values of secrets, by reference. Shows none of them; zeroes them when it is dropped.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    values: HashMap<SecretReference, Zeroizing<Vec<u8>>>,
+    values: Table<(SecretReference, Zeroizing<Vec<u8>>)>,
 }
 
 impl Secrets {
@@ -49,7 +64,7 @@ impl Secrets {
 
     /// Keeps the value of a secret, as it was read.
     pub fn insert(&mut self, reference: SecretReference, value: Vec<u8>) {
-        self.values.insert(reference, Zeroizing::new(value));
+        self.values.insert(&reference.key(), (reference, Zeroizing::new(value)));
     }
 
     /// Gives the value to each of a policy's references that has this name: of an environment variable, or known to the caller. False if there is none.
@@ -90,19 +105,19 @@ impl Secrets {
     /// True if there is a value for the reference.
     #[must_use]
     pub fn contains(&self, reference: &SecretReference) -> bool {
-        self.values.contains_key(reference)
+        self.values.contains(&reference.key())
     }
 
     /// The text of a file with a key set.
     #[cfg(feature = "tokens")]
     pub(crate) fn text(&self, reference: &SecretReference) -> Result<&str, SecretError> {
-        let value = self.values.get(reference).ok_or(SecretError::Missing)?;
+        let (_, value) = self.values.get(&reference.key()).ok_or(SecretError::Missing)?;
         std::str::from_utf8(value).map_err(|_| SecretError::Encoding("UTF-8"))
     }
 
     /// The bytes of the key that a secret holds.
     pub(crate) fn key(&self, secret: &Secret, bounds: KeyBounds) -> Result<Zeroizing<Vec<u8>>, SecretError> {
-        let value = self.values.get(&secret.reference).ok_or(SecretError::Missing)?;
+        let (_, value) = self.values.get(&secret.reference.key()).ok_or(SecretError::Missing)?;
         if matches!(value.last(), Some(b'\n' | b'\r')) {
             return Err(SecretError::LineEnd);
         }
@@ -129,7 +144,9 @@ impl Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
+        f.debug_set()
+            .entries(self.values.iter().map(|(_, (reference, _))| reference))
+            .finish()
     }
 }
 

@@ -60,7 +60,8 @@ impl AddressRules {
         if let Some(earlier) = earlier {
             return Err(earlier);
         }
-        *self.networks.entry(network) = Some(self.next_index());
+        let index = self.next_index();
+        self.networks.update(network, |known| *known = Some(index));
         Ok(())
     }
 

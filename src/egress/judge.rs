@@ -216,7 +216,7 @@ impl Guard {
 
     fn destination(&self, url: &str) -> Option<&super::Destination> {
         let outbound = Outbound::parse(url).ok()?;
-        self.policy().egress.as_ref()?.destinations.get(&outbound.key)
+        self.policy().egress.as_ref()?.destinations.get(&outbound.key.bytes())
     }
 }
 
@@ -381,10 +381,13 @@ impl Egress {
         document: &EgressDocument,
         is_cross_origin: bool,
     ) -> Result<(), Refusal> {
-        let listed = self.credentials.get(&outbound.key).map_or(&[][..], Vec::as_slice);
+        let listed = self
+            .credentials
+            .get(&outbound.key.bytes())
+            .map_or(&[][..], Vec::as_slice);
         let own = self
             .destinations
-            .get(&outbound.key)
+            .get(&outbound.key.bytes())
             .map_or(&[][..], |destination| &destination.credentials);
         for header in document.headers.iter().filter(|header| self.is_credential(header)) {
             let is_bound = listed.iter().chain(own).any(|bound| bound.eq_ignore_ascii_case(header));
@@ -452,13 +455,14 @@ impl Egress {
 
     /// The rules for a destination's addresses, and which destination has its own.
     fn address_rules(&self, outbound: &Outbound) -> (&AddressRules, Option<usize>) {
-        let own = self.destinations.get(&outbound.key);
+        let own = self.destinations.get(&outbound.key.bytes());
         own.and_then(|destination| Some((destination.addresses.as_ref()?, Some(destination.index))))
             .unwrap_or((&self.addresses, None))
     }
 
     fn judge_pins(&self, outbound: &Outbound, document: &EgressDocument) -> Result<(), Refusal> {
-        let (Some(destination), Some(presented)) = (self.destinations.get(&outbound.key), &document.pins) else {
+        let (Some(destination), Some(presented)) = (self.destinations.get(&outbound.key.bytes()), &document.pins)
+        else {
             return Ok(());
         };
         if destination.pins.is_empty() || presented.iter().any(|pin| destination.pins.contains(pin)) {

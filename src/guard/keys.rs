@@ -1,6 +1,5 @@
 //! Keys: from the secrets that a face has read to what verifies and signs.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use crate::policy::{ErrorCode, Policy, PolicyError, PolicyErrors};
 use crate::request::Request;
 use crate::secret::{Secret, SecretError, SecretReference, Secrets};
 use crate::signature::{KeyBounds, KeyRing, SignError, SignOptions, SignatureKey, Signing, ToSign};
+use crate::table::Table;
 #[cfg(feature = "tokens")]
 use crate::token::{KeyFile, KeySet, TokenSection, TokenSource};
 use crate::verdict::Check;
@@ -30,7 +30,7 @@ impl Guard {
     pub fn with_secrets(policy: impl Into<Arc<Policy>>, secrets: &Secrets) -> Result<Self, PolicyErrors> {
         let policy = policy.into();
         let mut errors = Vec::new();
-        let mut earlier = Earlier::new();
+        let mut earlier = Earlier::default();
         let mut sections = Vec::new();
         for section in &policy.signatures {
             let bounds = KeyBounds::of(section.scheme.profile());
@@ -40,7 +40,7 @@ impl Guard {
                     Ok(bytes) => {
                         keys.push(hmac::Key::new(hmac::HMAC_SHA256, &bytes));
                         let value = digest::digest(&digest::SHA256, &bytes);
-                        if let Some(other) = earlier.insert(value.as_ref().to_vec(), &key.secret.reference) {
+                        if let Some(other) = earlier.insert(value.as_ref(), &key.secret.reference) {
                             errors.push(duplicate(&policy, &key.secret, other));
                         }
                     }
@@ -155,7 +155,7 @@ impl fmt::Debug for ClaimRule {
 }
 
 /// Where each secret was found first, by the digest of its value: values stay where they are wiped.
-type Earlier<'p> = HashMap<Vec<u8>, &'p SecretReference>;
+type Earlier<'p> = Table<&'p SecretReference>;
 
 /// The key sets and secrets of `tokens`, each if it can be had.
 #[cfg(feature = "tokens")]
@@ -275,7 +275,7 @@ fn refusal(policy: &Policy, path: &str, reference: &SecretReference, why: Secret
 fn error(policy: &Policy, path: &str, code: ErrorCode, message: String, fix: &str) -> PolicyError {
     PolicyError {
         code,
-        position: policy.provenance.positions.get(path).copied(),
+        position: policy.provenance.positions.get(path.as_bytes()).copied(),
         path: path.to_owned(),
         message,
         fix: Some(fix.to_owned()),

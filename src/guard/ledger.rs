@@ -4,17 +4,16 @@
 
 mod row;
 
-use std::collections::HashSet;
 use std::fmt;
 
 use ring::digest::{SHA256, digest};
 use row::{FORMAT, Row};
-use rustc_hash::FxHashMap;
 
 use super::Guard;
 use super::keys::ClaimRule;
 use crate::request::Timestamp;
 use crate::signature::{Claim, shard_count, share_name};
+use crate::table::Table;
 
 /// What one guard asks of the ledger of a replay store in a host's shared data: a value beside the [`ReplayShard`](crate::ReplayShard)s, under
 /// [`ReplayLedger::NAME`], that is replaced only if it is still what was read.
@@ -149,8 +148,14 @@ impl ReplayLedger {
     #[must_use]
     pub fn former_shards(value: &[u8]) -> Vec<String> {
         let rows = row::read(value).unwrap_or_default();
-        let mut seen: HashSet<_> = rows.iter().filter(|row| !row.is_former).map(Row::shards).collect();
-        let former = rows.iter().filter(|row| seen.insert(row.shards()));
+        let name = |row: &Row| share_name(&row.share, row.shards);
+        let mut seen = Table::default();
+        for row in rows.iter().filter(|row| !row.is_former) {
+            seen.insert(name(row).as_bytes(), ());
+        }
+        let former = rows
+            .iter()
+            .filter(|row| seen.insert(name(row).as_bytes(), ()).is_none());
         former.flat_map(Row::names).collect()
     }
 
@@ -158,18 +163,24 @@ impl ReplayLedger {
         let mut rows = earlier.and_then(row::read).unwrap_or_default();
         // The first whole second that is not over.
         let epoch = now.0.saturating_add(1);
-        let shares = created.iter().filter_map(|name| Some(name.rsplit_once(':')?.0));
-        let created: HashSet<_> = shares.collect();
-        if !created.is_empty() {
-            let is_created = |row: &&mut Row| created.contains(&*share_name(&row.share, row.shards));
+        let mut shares = Table::default();
+        for (share, _) in created.iter().filter_map(|name| name.rsplit_once(':')) {
+            shares.insert(share.as_bytes(), ());
+        }
+        if !shares.is_empty() {
+            let is_created = |row: &&mut Row| shares.contains(share_name(&row.share, row.shards).as_bytes());
             for row in rows.iter_mut().filter(is_created) {
                 row.epoch = row.epoch.max(epoch);
             }
         }
         let mut left = Vec::new();
-        let mut own: FxHashMap<_, _> = self.rows.iter().map(|row| (row.secret, row)).collect();
+        // Those of the guard that the ledger does not have yet.
+        let mut own = Table::<Option<&Row>>::default();
+        for row in &self.rows {
+            own.insert(&row.secret, Some(row));
+        }
         for row in rows.iter_mut().filter(|row| row.scope == self.scope) {
-            let wanted = own.remove(&row.secret);
+            let wanted = own.update(&row.secret, Option::take);
             match (wanted, merge) {
                 (_, Merge::Mend) => {}
                 (None, Merge::Load) => row.is_former = true,
@@ -192,7 +203,7 @@ impl ReplayLedger {
                 rows.push(row);
             }
         }
-        let is_new = |row: &&Row| own.contains_key(&row.secret);
+        let is_new = |row: &&Row| own.get(&row.secret).is_some_and(Option::is_some);
         rows.extend(self.rows.iter().filter(is_new).map(|row| Row { epoch, ..*row }));
         self.bound(&mut rows);
         let value = row::write(&rows);

@@ -5,20 +5,27 @@ use std::fmt::Write;
 /// A string with the shortest escapes (RFC 8785 §3.2.2.2), as `serde_json` writes it too.
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
+    let mut rest = text;
+    loop {
+        let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+        let end = rest.bytes().position(is_special).unwrap_or(rest.len());
+        let (plain, special) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut characters = special.chars();
+        match characters.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\r') => out.push_str("\\r"),
+            Some(control) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
             }
-            _ => out.push(character),
         }
+        rest = characters.as_str();
     }
     out.push('"');
 }

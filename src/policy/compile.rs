@@ -11,8 +11,6 @@ mod signatures;
 #[cfg(feature = "tokens")]
 mod tokens;
 
-use std::collections::HashMap;
-
 use lists::{HostList, PeerList};
 use requirements::Requirements;
 
@@ -30,6 +28,7 @@ use crate::place::Position;
 use crate::request::{FORWARDED_HEADERS, NamedHeaders};
 use crate::route::Routes;
 use crate::signature::{ListedComponent, SchemeRules, SignatureSection};
+use crate::table::Table;
 use crate::tree::{Node, Path};
 use crate::verdict::{Mode, Provenance};
 
@@ -51,7 +50,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn into_policy(self, digest: String, file: String, positions: HashMap<String, Position>) -> Policy {
+    pub(crate) fn into_policy(self, digest: String, file: String, positions: Table<Position>) -> Policy {
         let named_headers = self.named_headers();
         Policy {
             name: self.name,

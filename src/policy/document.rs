@@ -1,6 +1,5 @@
 //! A policy document: read, added to at run time, compiled.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::compile::Compiler;
@@ -12,6 +11,7 @@ use super::{Policy, shape};
 use crate::host::HostPattern;
 use crate::json::{self, JsonErrorKind, string};
 use crate::place::Position;
+use crate::table::Table;
 use crate::tree::{Entry, Node, Path, Value};
 
 /// The longest text of a policy: 16 MiB.
@@ -247,13 +247,14 @@ impl PolicyDocument {
         json.push_str("\"$source\":{\"file\":");
         string(&mut json, &self.file);
         json.push_str(",\"positions\":{");
-        let mut positions: Vec<_> = self.positions().into_iter().collect();
-        positions.sort_by_key(|(path, position)| (position.line, position.column, path.clone()));
+        let positions = self.positions();
+        let mut positions: Vec<_> = positions.iter().collect();
+        positions.sort_by_key(|(path, position)| (position.line, position.column, *path));
         for (index, (path, position)) in positions.iter().enumerate() {
             if index > 0 {
                 json.push(',');
             }
-            string(&mut json, path);
+            string(&mut json, &String::from_utf8_lossy(path));
             let _ = write!(json, ":[{},{}]", position.line, position.column);
         }
         json.push_str("}}}\n");
@@ -261,16 +262,16 @@ impl PolicyDocument {
     }
 
     /// The place of every value but the cases'.
-    fn positions(&self) -> HashMap<String, Position> {
-        let mut positions = HashMap::new();
+    fn positions(&self) -> Table<Position> {
+        let mut positions = Table::default();
         self.collect(&self.root, &Path::ROOT, &mut positions);
         positions
     }
 
-    fn collect(&self, node: &Node, path: &Path<'_>, positions: &mut HashMap<String, Position>) {
+    fn collect(&self, node: &Node, path: &Path<'_>, positions: &mut Table<Position>) {
         let text = path.to_string();
         if let Some(position) = self.places.of(&text, &node.span) {
-            positions.insert(text, position);
+            positions.insert(text.as_bytes(), position);
         }
         for entry in node.entries() {
             if !(path.is_root() && is_left_out(entry)) {
@@ -318,21 +319,17 @@ fn refusal(code: ErrorCode, message: String, span: std::ops::Range<usize>, text:
 }
 
 /// The `$source` of a compiled policy. What is malformed in it is passed over: it can misplace a message, nothing else.
-fn source_map(root: &Node) -> Option<(String, HashMap<String, Position>)> {
+fn source_map(root: &Node) -> Option<(String, Table<Position>)> {
     let source = root.get("$source")?;
     let file = source.get("file")?.as_str()?.to_owned();
     let number = |node: &Node| node.as_integer().and_then(|number| u32::try_from(number).ok());
-    let positions = source.get("positions")?.entries().iter().filter_map(|entry| {
-        let [line, column] = entry.node.items() else {
-            return None;
-        };
-        Some((
-            entry.key.clone(),
-            Position {
-                line: number(line)?,
-                column: number(column)?,
-            },
-        ))
-    });
-    Some((file, positions.collect()))
+    let mut positions = Table::default();
+    for entry in source.get("positions")?.entries() {
+        if let [line, column] = entry.node.items()
+            && let (Some(line), Some(column)) = (number(line), number(column))
+        {
+            positions.insert(entry.key.as_bytes(), Position { line, column });
+        }
+    }
+    Some((file, positions))
 }

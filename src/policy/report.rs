@@ -1,10 +1,10 @@
 //! Collects the mistakes of a document and gives them their places.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::diagnostic::{ErrorCode, PolicyError, PolicyErrors};
 use crate::place::Position;
+use crate::table::Table;
 use crate::tree::Path;
 
 /// More mistakes than this are not listed: the first ones explain the rest.
@@ -16,7 +16,7 @@ pub(crate) enum Places {
     /// In this text.
     Text(LineIndex),
     /// In the text from which the document was compiled, by path.
-    Map(HashMap<String, Position>),
+    Map(Table<Position>),
     /// Nowhere: the document came as an object.
     None,
 }
@@ -25,7 +25,7 @@ impl Places {
     pub(crate) fn of(&self, path: &str, span: &Range<usize>) -> Option<Position> {
         match self {
             Self::Text(lines) => Some(lines.position(span.start)),
-            Self::Map(positions) => positions.get(path).copied(),
+            Self::Map(positions) => positions.get(path.as_bytes()).copied(),
             Self::None => None,
         }
     }

@@ -1,8 +1,7 @@
 //! Path patterns, and the tree in which many of them are looked up at once.
 
-use rustc_hash::FxHashMap;
-
 use super::path::{decode, escape};
+use crate::table::Table;
 
 /// The most segments of a pattern: what a walk through the patterns may need of the stack.
 const MAX_SEGMENTS: usize = 32;
@@ -155,7 +154,7 @@ pub(super) struct Form {
 /// patterns and for ten thousand. Routes of one pattern, which differ by method or host, are tried in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trie {
-    literals: FxHashMap<Box<[u8]>, Trie>,
+    literals: Table<Trie>,
     any: Option<Box<Trie>>,
     /// The routes that end here, in order.
     ends: Vec<usize>,
@@ -173,19 +172,20 @@ impl Trie {
     }
 
     pub(super) fn insert(&mut self, pattern: &PathPattern, index: usize) {
-        let mut node = self;
-        for segment in &pattern.segments {
-            node = match segment {
-                Segment::Literal(literal) => node.literals.entry(literal.clone()).or_default(),
-                Segment::Any => node.any.get_or_insert_default(),
-            };
+        self.insert_below(&pattern.segments, pattern.has_rest, index);
+    }
+
+    fn insert_below(&mut self, segments: &[Segment], has_rest: bool, index: usize) {
+        match segments.split_first() {
+            Some((Segment::Literal(literal), rest)) => self
+                .literals
+                .update(literal, |child| child.insert_below(rest, has_rest, index)),
+            Some((Segment::Any, rest)) => {
+                self.any.get_or_insert_default().insert_below(rest, has_rest, index);
+            }
+            None if has_rest => self.rests.push(index),
+            None => self.ends.push(index),
         }
-        if pattern.has_rest {
-            &mut node.rests
-        } else {
-            &mut node.ends
-        }
-        .push(index);
     }
 
     /// Hands over the routes of every pattern that could cover one of these segments.

@@ -1,6 +1,5 @@
 //! A set of keys (RFC 7517 §5), checked as a whole before it verifies anything.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use super::algorithm::JwsAlgorithm;
@@ -8,6 +7,7 @@ use super::algorithm::JwsAlgorithm;
 use super::key;
 use super::key::{KeyError, VerificationKey};
 use crate::json::{self, JsonErrorKind};
+use crate::table::Table;
 use crate::tree::{Node, Value};
 
 /// The longest text of a key set, in bytes: 64 KiB.
@@ -121,11 +121,11 @@ impl KeySet {
     fn read<'n>(nodes: impl Iterator<Item = &'n Node>) -> Result<Self, KeySetErrors> {
         let mut errors = Vec::new();
         let mut keys = Vec::new();
-        let mut ids = HashSet::new();
+        let mut ids = Table::default();
         for (index, node) in nodes.enumerate() {
             let id = node.get("kid").and_then(Node::as_str);
             let key = VerificationKey::read(node).and_then(|key| {
-                let is_new = key.id().is_none_or(|id| ids.insert(id.to_owned()));
+                let is_new = key.id().is_none_or(|id| ids.insert(id.as_bytes(), ()).is_none());
                 if is_new { Ok(key) } else { Err(KeyError::Duplicate) }
             });
             match key {

@@ -298,9 +298,10 @@ pub(super) type TokenHash = [u8; 32];
 /// Tokens that were verified, by section and hash.
 #[derive(Default)]
 struct Cache {
+    /// Not against flooding: only tokens get in that their issuers vouch for.
     entries: FxHashMap<(usize, TokenHash), Kept>,
     /// What the entries of each section weigh.
-    weights: FxHashMap<usize, usize>,
+    weights: Vec<(usize, usize)>,
     /// When what is over was last thrown out.
     swept: u64,
 }
@@ -324,12 +325,21 @@ impl Cache {
         }
         let (section, added) = (key.0, kept.weight);
         let replaced = self.entries.insert(key, kept).map_or(0, |earlier| earlier.weight);
-        let total = self.weights.entry(section).or_default();
-        *total = total.saturating_add(added).saturating_sub(replaced);
+        self.weigh(section, |total| total.saturating_add(added).saturating_sub(replaced));
+    }
+
+    fn weigh(&mut self, section: usize, change: impl FnOnce(usize) -> usize) {
+        match self.weights.iter_mut().find(|(other, _)| *other == section) {
+            Some((_, total)) => *total = change(*total),
+            None => self.weights.push((section, change(0))),
+        }
     }
 
     fn weight(&self, section: usize) -> usize {
-        self.weights.get(&section).copied().unwrap_or(0)
+        let mut weights = self.weights.iter();
+        weights
+            .find(|(other, _)| *other == section)
+            .map_or(0, |(_, weight)| *weight)
     }
 
     /// Throws out what is over.
@@ -337,9 +347,13 @@ impl Cache {
         self.swept = now;
         self.entries.retain(|_, kept| now < kept.until);
         self.weights.clear();
-        for ((section, _), kept) in &self.entries {
-            let total = self.weights.entry(*section).or_default();
-            *total = total.saturating_add(kept.weight);
+        let weights: Vec<_> = self
+            .entries
+            .iter()
+            .map(|((section, _), kept)| (*section, kept.weight))
+            .collect();
+        for (section, weight) in weights {
+            self.weigh(section, |total| total.saturating_add(weight));
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Which policy gave a verdict: its mode, its digest, and where its entries stand.
 
-use std::collections::HashMap;
-
 use crate::place::Position;
+use crate::table::Table;
 
 /// What happens to a request that fails a check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,18 +31,18 @@ pub(crate) struct Provenance {
     pub(crate) digest: String,
     pub(crate) file: String,
     /// The place of every entry, by its dotted path.
-    pub(crate) positions: HashMap<String, Position>,
+    pub(crate) positions: Table<Position>,
 }
 
 impl Provenance {
     pub(crate) fn place_of(&self, path: &str) -> Option<String> {
-        let position = self.positions.get(path)?;
+        let position = self.positions.get(path.as_bytes())?;
         Some(format!("{}:{}", self.file, position.line))
     }
 
     /// The same without the file's folder: for clients, which it does not concern.
     pub(crate) fn place_for_clients(&self, path: &str) -> Option<String> {
-        let position = self.positions.get(path)?;
+        let position = self.positions.get(path.as_bytes())?;
         let name = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
         Some(format!("{name}:{}", position.line))
     }

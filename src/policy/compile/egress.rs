@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::address::{AddressRules, Nat64Prefix, Network, NetworkError};
-use crate::authority::Scheme;
+use crate::authority::{Scheme, split_scheme};
 use crate::egress::{Destination, DestinationKey, Egress, Redirects};
 use crate::host::{HostPattern, HostPatternError};
 use crate::policy::diagnostic::ErrorCode;
@@ -50,8 +50,8 @@ impl Compiler<'_, '_> {
             let headers = self.header_names(&entry.node, &path);
             match DestinationKey::parse(&entry.key) {
                 Some(key) if egress.lists(&key) => {
-                    egress.credential_names.extend(headers.iter().cloned());
-                    if egress.credentials.insert(key, headers).is_some() {
+                    egress.name_credentials(&headers);
+                    if egress.credentials.insert(&key.bytes(), headers).is_some() {
                         let message = format!("the origin `{}` is listed twice", shortened(&entry.key));
                         self.report
                             .error(ErrorCode::NameDuplicate, &path, entry.key_span.clone(), message)
@@ -79,6 +79,7 @@ impl Compiler<'_, '_> {
         let file = |name: &str| Some(entry.get(name)?.get("file")?.as_str()?.to_owned());
         let own = entry.get("addresses");
         let destination = Destination {
+            origin: Some(key.clone()),
             index,
             addresses: own.map(|list| self.address_rules(Some(list), nat64, &path.key("addresses"))),
             pins: self.pins(entry.get("pins"), &path.key("pins")),
@@ -103,8 +104,8 @@ impl Compiler<'_, '_> {
                 }
             }
         }
-        egress.credential_names.extend(destination.credentials.iter().cloned());
-        if egress.destinations.insert(key, destination).is_some() {
+        egress.name_credentials(&destination.credentials);
+        if egress.destinations.insert(&key.bytes(), destination).is_some() {
             let message = format!("the origin `{}` is listed twice", shortened(text));
             self.report
                 .error(
@@ -127,7 +128,7 @@ impl Compiler<'_, '_> {
     /// scheme "://" host-pattern [":" port], with the scheme's default port if none is written.
     fn destination_pattern(&mut self, item: &Node, path: &Path<'_>) -> Option<(Scheme, HostPattern)> {
         let text = item.as_str()?;
-        let parts = text.split_once("://").and_then(|(scheme, rest)| {
+        let parts = split_scheme(text).and_then(|(scheme, rest)| {
             let known = Scheme::parse(scheme.as_bytes()).filter(|known| known.as_str() == scheme);
             Some((known?, rest))
         });

@@ -1,7 +1,5 @@
 //! The keys of a `signatures` section, and where their secrets are.
 
-use std::collections::HashMap;
-
 use super::Compiler;
 use super::lists::HostList;
 use crate::host::{HostPattern, HostSet};
@@ -10,6 +8,7 @@ use crate::policy::shape::{listed, shortened};
 use crate::secret::{Encoding, Secret, SecretReference};
 use crate::signature::grammar::{is_key_id, is_service_id};
 use crate::signature::{MAX_TRIED_KEYS, Profile, SignatureKey, share};
+use crate::table::Table;
 use crate::tree::{Node, Path};
 
 /// The section that keys are of.
@@ -28,7 +27,7 @@ impl Compiler<'_, '_> {
         of: KeysOf<'_>,
         list_path: &Path<'_>,
         allowed: &HostList,
-        secrets: &mut HashMap<SecretReference, String>,
+        secrets: &mut Table<String>,
     ) -> Vec<SignatureKey> {
         let KeysOf {
             section,
@@ -156,7 +155,7 @@ impl Compiler<'_, '_> {
         &mut self,
         node: Option<&Node>,
         path: &Path<'_>,
-        secrets: &mut HashMap<SecretReference, String>,
+        secrets: &mut Table<String>,
     ) -> Option<Secret> {
         let node = node?;
         let text = |key| Some(node.get(key)?.as_str()?.to_owned());
@@ -184,7 +183,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         let reference = reference?;
-        if let Some(earlier) = secrets.insert(reference.clone(), path.to_string()) {
+        if let Some(earlier) = secrets.insert(&reference.key(), path.to_string()) {
             let message = format!("{reference} is the secret of {earlier} already");
             self.report
                 .error(ErrorCode::SecretDuplicate, path, node.span.clone(), message)

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::address::NetworkError;
-use crate::authority::AuthorityError;
+use crate::authority::{AuthorityError, split_scheme};
 use crate::host::{HostPattern, HostPatternError, HostSet};
 use crate::origin::{FETCH_SITES, Origin, OriginSet};
 use crate::peer::{PeerPattern, PeerSet};
@@ -242,7 +242,7 @@ impl Compiler<'_, '_> {
 
 /// An origin with a path or a trailing slash after it, without them.
 fn origin_fix(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
+    let (scheme, rest) = split_scheme(text)?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let fix = format!("{scheme}://{authority}");
     Origin::parse(fix.as_bytes()).is_ok().then_some(fix)

@@ -1,12 +1,11 @@
 //! What routes require: sections of the policy, by name.
 
-use std::collections::HashSet;
-
 use super::Compiler;
 use crate::policy::diagnostic::ErrorCode;
 #[cfg(feature = "tokens")]
 use crate::policy::digest::write_json;
 use crate::policy::shape::{listed, shortened};
+use crate::table::Table;
 use crate::tree::{Node, Path};
 
 /// What routes can require, and what they do.
@@ -14,7 +13,7 @@ pub(super) struct Requirements<'n> {
     signatures: Sections<'n>,
     tokens: Sections<'n>,
     /// Every section that a route names, as `signature:NAME`.
-    listed: HashSet<&'n str>,
+    listed: Table<()>,
 }
 
 /// The sections of one kind, in the policy's order.
@@ -54,11 +53,16 @@ impl<'n> Requirements<'n> {
     pub(super) fn of(document: &'n Node) -> Self {
         let routes = document.get("routes").map_or(&[][..], Node::items);
         let lists = routes.iter().filter_map(|route| route.get("require"));
-        let entries = lists.flat_map(Node::items).filter_map(Node::as_str);
+        let mut listed = Table::default();
+        for entry in lists.flat_map(Node::items).filter_map(Node::as_str) {
+            for one in entry.split('|') {
+                listed.insert(one.as_bytes(), ());
+            }
+        }
         Self {
             signatures: Sections::of(document, "signatures", "signature:"),
             tokens: Sections::of(document, "tokens", "token:"),
-            listed: entries.flat_map(|entry| entry.split('|')).collect(),
+            listed,
         }
     }
 }
@@ -174,7 +178,7 @@ impl Compiler<'_, '_> {
             let path = root.key(key);
             for entry in document.get(key).map_or(&[][..], Node::entries) {
                 let requirement = format!("{}{}", sections.prefix, entry.key);
-                if !requirements.listed.contains(requirement.as_str()) {
+                if !requirements.listed.contains(requirement.as_bytes()) {
                     let message = format!("no route requires `{}`", shortened(&requirement));
                     self.report
                         .error(

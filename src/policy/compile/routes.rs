@@ -1,7 +1,5 @@
 //! The `routes` section.
 
-use std::collections::HashMap;
-
 use super::Compiler;
 use super::lists::HostList;
 use super::requirements::{Required, Requirements};
@@ -11,6 +9,7 @@ use crate::policy::Hosts;
 use crate::policy::diagnostic::ErrorCode;
 use crate::policy::shape::shortened;
 use crate::route::{Methods, PathPattern, Route, Routes, Selector, Shadows};
+use crate::table::Table;
 use crate::tree::{Node, Path};
 use crate::verdict::Mode;
 
@@ -23,7 +22,7 @@ impl Compiler<'_, '_> {
         requirements: &Requirements<'_>,
     ) -> Routes {
         let mut routes = Vec::new();
-        let mut names = HashMap::new();
+        let mut names = Table::default();
         let mut shadows = Shadows::default();
         for (index, entry) in list.items().iter().enumerate() {
             let path = path.index(index);
@@ -36,7 +35,7 @@ impl Compiler<'_, '_> {
                     .error(code, &path.key(key), span, message)
                     .fix(fix.to_owned());
             };
-            if let Some(earlier) = names.insert(route.route.name.clone(), index) {
+            if let Some(earlier) = names.insert(route.route.name.as_bytes(), index) {
                 let key = if entry.get("name").is_some() { "name" } else { "path" };
                 let message = format!(
                     "routes[{earlier}] has the name `{}` already",

@@ -1,7 +1,5 @@
 //! The `signatures` sections.
 
-use std::collections::HashMap;
-
 use super::Compiler;
 use super::keys::KeysOf;
 use super::lists::HostList;
@@ -9,12 +7,12 @@ use crate::policy::diagnostic::ErrorCode;
 use crate::policy::measure;
 use crate::policy::shape::shortened;
 use crate::request::is_token_byte;
-use crate::secret::SecretReference;
 use crate::signature::grammar::is_word;
 use crate::signature::{
     HeaderNames, ListedComponent, MAX_COMPONENTS, MacNonce, MessageRules, Profile, RuleNames, SchemeRules, Selector,
     SignatureParameter, SignatureSection,
 };
+use crate::table::Table;
 use crate::tree::{Entry, Node, Path};
 
 /// The keys that only some profiles have.
@@ -54,7 +52,7 @@ const fn header_roles(profile: Profile) -> &'static [(&'static str, Option<&'sta
 
 impl Compiler<'_, '_> {
     pub(super) fn signatures(&mut self, section: &Node, path: &Path<'_>, allowed: &HostList) -> Vec<SignatureSection> {
-        let mut secrets = HashMap::new();
+        let mut secrets = Table::default();
         let mut sections = Vec::new();
         for entry in section.entries() {
             sections.extend(self.signature(entry, &path.key(&entry.key), allowed, &mut secrets));
@@ -67,7 +65,7 @@ impl Compiler<'_, '_> {
         entry: &Entry,
         path: &Path<'_>,
         allowed: &HostList,
-        secrets: &mut HashMap<SecretReference, String>,
+        secrets: &mut Table<String>,
     ) -> Option<SignatureSection> {
         let node = &entry.node;
         if !is_word(&entry.key, 64, "_-") {

@@ -1,6 +1,5 @@
 //! The `tokens` sections.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Compiler;
@@ -12,6 +11,7 @@ use crate::policy::shape::shortened;
 use crate::request::is_token_byte;
 use crate::secret::SecretReference;
 use crate::signature::grammar::is_word;
+use crate::table::Table;
 use crate::token::{
     Introspection, JwsAlgorithm, KeyFile, KeySet, TokenPlace, TokenRules, TokenSection, TokenSource, is_scope,
     normal_type,
@@ -41,10 +41,8 @@ fn origin_of(text: &str) -> Option<DestinationKey> {
     let (authority, target) = rest.split_at_checked(start)?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
     let path = target.split('?').next().unwrap_or_default();
-    let decoded = path.replace("%2e", ".").replace("%2E", ".");
-    let has_dots = decoded.split('/').any(|segment| segment == "." || segment == "..");
     if !target.bytes().all(is_plain)
-        || has_dots
+        || path.split('/').any(is_dots)
         || target.len() > 2048
         || authority.ends_with(":443")
         || authority.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -52,6 +50,17 @@ fn origin_of(text: &str) -> Option<DestinationKey> {
         return None;
     }
     DestinationKey::parse(&format!("https://{authority}"))
+}
+
+/// `.` or `..`, whether escaped or not.
+fn is_dots(segment: &str) -> bool {
+    dot(segment).is_some_and(|rest| rest.is_empty() || dot(rest) == Some(""))
+}
+
+/// What follows a dot.
+fn dot(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('.').or_else(|| text.strip_prefix("%2e"));
+    rest.or_else(|| text.strip_prefix("%2E"))
 }
 
 impl Compiler<'_, '_> {
@@ -335,7 +344,7 @@ impl Compiler<'_, '_> {
             }
             (None, None, Some(url)) => {
                 let origin = self.fetched(url, &path.key("url"), egress)?;
-                let is_trusted = egress.and_then(|egress| egress.destinations.get(&origin));
+                let is_trusted = egress.and_then(|egress| egress.destinations.get(&origin.bytes()));
                 let is_trusted = is_trusted.is_some_and(|one| !one.pins.is_empty() || one.ca.is_some());
                 if matches!(pins, Pins::Absent) && !is_trusted {
                     let what = "keys that come over the network need pins: whoever answers in the issuer's place could sign tokens";
@@ -443,10 +452,13 @@ impl Compiler<'_, '_> {
         let url = table.get("url");
         let origin = url.and_then(|url| self.fetched(url, &path.key("url"), egress));
         if let (Some(url), Some(origin), Some(egress)) = (url, &origin, egress) {
-            let own = egress.destinations.get(origin).map(|one| one.credentials.as_slice());
+            let own = egress
+                .destinations
+                .get(&origin.bytes())
+                .map(|one| one.credentials.as_slice());
             let bound = own
                 .into_iter()
-                .chain(egress.credentials.get(origin).map(Vec::as_slice))
+                .chain(egress.credentials.get(&origin.bytes()).map(Vec::as_slice))
                 .flatten();
             if egress.lists(origin) && !bound.into_iter().any(|name| name == "authorization") {
                 let message = format!(
@@ -462,7 +474,7 @@ impl Compiler<'_, '_> {
             }
         }
         // Several sections may ask one server as one client.
-        let secret = self.secret(table.get("secret"), &path.key("secret"), &mut HashMap::new());
+        let secret = self.secret(table.get("secret"), &path.key("secret"), &mut Table::default());
         origin?;
         Some(TokenSource::Introspection(Introspection {
             url: url?.as_str()?.to_owned(),

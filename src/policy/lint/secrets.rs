@@ -21,7 +21,7 @@ impl Policy {
                     let path = key.secret.path.clone();
                     lints.push(Lint {
                         id: LintId::SecretShort,
-                        position: self.provenance.positions.get(&path).copied(),
+                        position: self.provenance.positions.get(path.as_bytes()).copied(),
                         path,
                         message: format!("{} has less than {STRONG} bytes", key.secret.reference),
                         fix: Some("make a longer one at the next rotation".into()),
