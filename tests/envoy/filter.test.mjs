@@ -1,6 +1,7 @@
 // What clients, servers behind and operators see of the filter.
 
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import test from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
 
@@ -168,4 +169,42 @@ test('keys that are asked for once serve all requests that wait', async (t) => {
   const answers = await Promise.all(Array.from({ length: 8 }, () => http1().ask({ ...get('/', [['authorization', `Bearer ${token}`]]), method: 'POST', body: 'body' })))
   assert.deepEqual(answers.map(({ status }) => status), Array(8).fill(200))
   assert.equal(server.asked.length, 1)
+})
+
+test('a body that came as a whole while keys were asked for is judged, and reaches the server', async (t) => {
+  const socket = `/tmp/hostbound-auth-${process.pid}-5.sock`
+  const issuer = new Issuer()
+  const text = JSON.stringify(issuer.keys)
+  let keys = ''
+  // Slower than the body.
+  const server = createServer((asking) => asking.on('data', () => setTimeout(() => asking.end(keys, 'latin1'), 300)).on('error', () => {})).listen(socket)
+  t.after(() => server.close())
+  const found = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`
+  const { signatures } = policyOf()
+  const policy = policyOf({
+    signatures: { s: { ...signatures.s, clock_tolerance: '0s' } },
+    tokens: { t: { issuer: 'https://auth.example', audience: ['https://api.example'], algorithms: ['ES256'], keys: { url: 'https://auth.example/keys', pins: 'none' } } },
+    egress: { allow: ['https://auth.example'] },
+    routes: [{ path: '/both', require: ['token:t', 'signature:s'] }],
+  })
+  const { http1 } = await served(t, policy, { secrets: { KEY }, servers: { auth: socket }, words: ['--cluster', OPTIONS.words.at(-1)] })
+  await later(1100)
+  const sent = 'x'.repeat(200_000)
+  const ask = async (client, authority, { body = sent, signed = sent } = {}) => {
+    const now = Math.floor(Date.now() / 1000)
+    const token = issuer.token({ iss: 'https://auth.example', aud: 'https://api.example', sub: 'me', iat: now, exp: now + 60 })
+    const headers = [authority, ['authorization', `Bearer ${token}`], ['content-length', String(body.length)], ...hostNonce({ method: 'POST', host: 'localhost', target: '/both', body: signed }, { key: KEY, now })]
+    return client.ask({ method: 'POST', target: '/both', headers, body })
+  }
+  assert.equal((await ask(http1(), HOST)).status, 503)
+  keys = found
+  const fresh = await served(t, policy, { secrets: { KEY }, servers: { auth: socket }, words: ['--cluster', OPTIONS.words.at(-1)] })
+  await later(1100)
+  const answers = await Promise.all([
+    ask(fresh.http1(), HOST),
+    ask(fresh.http2(), AUTHORITY),
+    ask(fresh.http1(), HOST, { body: sent.replace('x', 'y') }),
+  ])
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 401])
+  for (const { body } of answers.slice(0, 2)) assert.equal(Buffer.from(JSON.parse(body).body, 'base64').toString(), sent)
 })
