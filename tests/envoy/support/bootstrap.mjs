@@ -96,17 +96,17 @@ function tlsContext({ certificate, key }) {
 }
 
 /**
- * The filter, with a configuration. Filters of one `vm` share a replay store; those that have `instance` and configuration in common are one and the
- * same, and so share what is kept of tokens.
+ * The filter, with a configuration. Filters of one `vm` share a replay store, of which one filter of a name uses a part; those that have `name` and
+ * configuration in common are one and the same, and so share what is kept of tokens.
  */
-export function hostboundFilter(module, configuration, { vm = 'hostbound', instance = '' } = {}) {
+export function hostboundFilter(module, configuration, { vm = 'hostbound', name = 'hostbound' } = {}) {
   return {
     name: 'envoy.filters.http.wasm',
     typed_config: {
       ...type('envoy.extensions.filters.http.wasm.v3.Wasm'),
       config: {
-        name: 'hostbound',
-        root_id: instance,
+        name,
+        root_id: name,
         failure_policy: 'FAIL_RELOAD',
         allow_on_headers_stop_iteration: true,
         configuration: { ...type('google.protobuf.StringValue'), value: JSON.stringify(configuration) },

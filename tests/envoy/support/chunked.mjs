@@ -14,3 +14,9 @@ export function unchunked(bytes) {
     start = next
   }
 }
+
+/** A body in at most one chunk. */
+export function chunked(body) {
+  const chunk = body.length === 0 ? [] : [`${body.length.toString(16)}\r\n`, body, '\r\n']
+  return Buffer.concat([...chunk, '0\r\n\r\n'].map((part) => Buffer.from(part)))
+}

@@ -30,8 +30,7 @@ export class Http2 {
 
   /** The answer to a request: its status, headers and body; undefined if the stream or the connection ends without one. */
   async ask(request) {
-    this.#opening ??= this.#open()
-    const { session, rewriter } = await this.#opening
+    const { session, rewriter } = await this.#opened()
     const body = bytesOf(request.body ?? '', 'utf8')
     const stream = session.request({ ...INSTEAD, ':method': request.method === 'HEAD' ? 'HEAD' : 'POST' }, { endStream: body.length === 0 })
     rewriter.replaceNext(block(request, this.#listener.tls ? 'https' : 'http'))
@@ -39,12 +38,18 @@ export class Http2 {
     return answerOf(stream)
   }
 
+  /** The connection; a new one, if the server has ended the last. */
+  async #opened() {
+    const last = await this.#opening
+    if (last === undefined || last.session.closed || last.session.destroyed) this.#opening = this.#open()
+    return this.#opening
+  }
+
   async #open() {
     const socket = await connected(this.#listener, this.#peer, 'h2')
     const rewriter = new Rewriter(socket)
     const session = connect('http://instead', { createConnection: () => rewriter })
     session.on('error', () => {})
-    session.on('close', () => (this.#opening = undefined))
     return { session, rewriter }
   }
 

@@ -22,10 +22,37 @@ export async function told(path) {
   const asked = []
   const server = await serving(path, (request) => {
     asked.push(request)
-    return answers.get(request.line.split(' ')[1])
+    return answers.get(pathOf(request))
   })
   return { answers, asked, close: () => server.close() }
 }
+
+/**
+ * Answers in turns: in each by the answers with which it begins. What is asked between turns waits for one that has an answer: a filter also fetches keys
+ * when it is nobody's turn, as its own clock tells it.
+ */
+export async function toldInTurns(path) {
+  let answers
+  let waiting = []
+  const server = await serving(path, (request) => {
+    if (answers !== undefined) return answers.get(pathOf(request))
+    return new Promise((answer) => waiting.push({ path: pathOf(request), answer }))
+  })
+  return {
+    begin(theirs) {
+      answers = theirs
+      const [ready, others] = [true, false].map((isReady) => waiting.filter((request) => theirs.has(request.path) === isReady))
+      for (const request of ready) request.answer(theirs.get(request.path))
+      waiting = others
+    },
+    end() {
+      answers = undefined
+    },
+    close: () => server.close(),
+  }
+}
+
+const pathOf = ({ line }) => line.split(' ')[1]
 
 async function serving(path, answer) {
   const sockets = new Set()
@@ -36,9 +63,7 @@ async function serving(path, answer) {
       rest = Buffer.concat([rest, chunk])
       for (let request; (request = read(rest)) !== undefined; ) {
         rest = request.rest
-        const text = answer(request)
-        if (text === undefined) socket.destroy()
-        else socket.write(text, 'latin1')
+        Promise.resolve(answer(request)).then((text) => (text === undefined ? socket.destroy() : socket.write(text, 'latin1')))
       }
     })
     socket.on('error', () => {})
