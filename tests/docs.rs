@@ -54,6 +54,25 @@ fn the_snippet_is_the_one_that_is_tested() {
     }
 }
 
+/// What the README shows of Envoy is what the tests of the guide run.
+#[test]
+fn the_lines_for_envoy_are_those_that_are_tested() {
+    let (readme, guide) = (read("README.md"), read("docs/envoy.md"));
+    let section = readme
+        .split("\n## ")
+        .find(|section| section.starts_with("Guard what Envoy"))
+        .unwrap();
+    for language in ["sh", "yaml"] {
+        let [shown] = &blocks(section, language)[..] else {
+            panic!("one block of {language}")
+        };
+        assert!(
+            blocks(&guide, language).contains(shown),
+            "not in docs/envoy.md:\n{shown}"
+        );
+    }
+}
+
 #[test]
 fn links_lead_somewhere() {
     for page in [
@@ -61,6 +80,7 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "SECURITY.md",
         "CHANGELOG.md",
+        "docs/envoy.md",
         "docs/lab.md",
         "docs/rebind-times.md",
         "bindings/node/README.md",
