@@ -31,6 +31,16 @@ export const POLICY = {
   routes: [{ path: '/open/**', require: [] }, { path: '/signed/**', require: ['signature:api'] }],
 }
 
+/** The connection manager of a listener. */
+export function managerOf(listener) {
+  return listener.filter_chains[0].filters[0].typed_config
+}
+
+/** What Envoy speaks to a cluster. */
+function protocolOf({ typed_extension_protocol_options: options }) {
+  return options['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'].explicit_http_config
+}
+
 export class Site {
   troubles = []
   lines = []
@@ -38,17 +48,19 @@ export class Site {
   #parts = []
 
   /**
-   * Filters by the name of their listener: `{policy, secrets, servers, identity, vm, name}`. `clusters` are paths by name; `patch` may change the
-   * bootstrap.
+   * Filters by the name of their listener: `{policy, secrets, servers, identity, vm, name}`. `clusters` are names of others that
+   * may be served at their path; `patch` may change the bootstrap.
    */
-  static async open(filters, { clusters = {}, workers = 1, patch = () => {} } = {}) {
+  static async open(filters, { clusters = [], workers = 1, patch = () => {} } = {}) {
     const site = new Site()
     const upstream = site.path('upstream')
     site.upstream = await site.with(recorder(upstream))
     site.clock = new Clock(clockLibrary(site.#folder), join(site.#folder, 'clock'), START)
     site.listeners = Object.fromEntries(Object.keys(filters).map((name) => [name, { path: site.path(name) }]))
     const listeners = Object.entries(filters).map(([name, filter]) => site.listener(name, filter))
-    const config = bootstrap(listeners, [cluster('upstream', upstream), ...Object.entries(clusters).map(([name, path]) => cluster(name, path))])
+    const config = bootstrap(listeners, [cluster('upstream', upstream), ...clusters.map((name) => cluster(name, site.path(name)))])
+    // Trailers get to the server.
+    Object.assign(protocolOf(config.static_resources.clusters[0]).http_protocol_options, { enable_trailers: true })
     patch(config, site)
     site.envoy = await startEnvoy(site.#folder, config, { env: site.clock.env, workers, hear: (line) => site.#hear(line) })
     site.#parts.push({ close: () => site.envoy.stop() })
@@ -63,7 +75,7 @@ export class Site {
   }
 
   /** A listener of that name, for a bootstrap. */
-  listener(name, { policy = POLICY, secrets = { KEY: SECRET }, servers = {}, identity = true, vm = 'hostbound', name: plugin = 'hostbound' } = {}) {
+  listener(name, { policy = POLICY, secrets = policy.signatures ? { KEY: SECRET } : {}, servers = {}, identity = true, vm = 'hostbound', name: plugin = 'hostbound' } = {}) {
     const filter = hostboundFilter(MODULE, { policy, secrets, servers, identity_headers: identity, log: 'all' }, { vm })
     filter.typed_config.config.name = plugin
     return listener(name, this.path(name), 'upstream', [filter])
@@ -109,9 +121,9 @@ export class Site {
     return this.upstream.requests.splice(0)
   }
 
-  /** The verdicts since the last call, as they were logged. */
-  verdicts() {
-    const lines = this.lines.splice(0).filter((line) => line.includes('hostbound: {'))
+  /** The verdicts since `lines` was emptied, as they were logged. */
+  get verdicts() {
+    const lines = this.lines.filter((line) => line.includes('hostbound: {'))
     return lines.map((line) => JSON.parse(line.slice(line.indexOf('hostbound: {') + 11)))
   }
 
@@ -128,6 +140,7 @@ export class Site {
     frames.write(headers(1, pseudo('GET', '/open/honest')), headers(3, pseudo('GET', '/open/honest', 'foreign.example')))
     assert.deepEqual(await frames.over(1, 3), [200, 421], `${what}: over HTTP/2`)
     frames.close()
+    this.upstream.requests = this.upstream.requests.filter(({ line }) => !line.includes('/open/honest'))
     for (const [stat, value] of Object.entries(await this.stats('vm_reload|hostbound.failed'))) assert.equal(value, '0', `${what}: ${stat}`)
     assert.equal(await this.#created(), this.before, `${what}: VMs that were created`)
     assert.deepEqual(this.troubles.splice(0).filter((line) => !expects.test(line)), [], `${what}: the log`)
