@@ -13,7 +13,8 @@ import { text } from './support/raw.mjs'
 import { recorder, valueOf } from './support/recorder.mjs'
 import { managerOf, POLICY, Site } from './support/site.mjs'
 
-const WAITING = process.env.HOSTBOUND_ALL ? 3_000 : 400
+/** Of 311 that are denied in one event, the VM would die. */
+const WAITING = process.env.HOSTBOUND_ALL ? 3_000 : 800
 const HUGE = process.env.HOSTBOUND_ALL ? 40 << 20 : 1 << 20
 const TYPE = 'type.googleapis.com'
 
