@@ -97,6 +97,12 @@ impl Policy {
         PolicyDocument::from_json(text, file)?.compile()
     }
 
+    /// The scheme under which requests are judged, whatever their connection's.
+    #[must_use]
+    pub const fn scheme(&self) -> Option<Scheme> {
+        self.hosts.scheme
+    }
+
     /// The name, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

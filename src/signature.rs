@@ -367,6 +367,16 @@ impl SignatureSection {
         key.map_or([0; 32], |key| key.share)
     }
 
+    /// Where the claims of a key are kept. One key's claim can be another's if it does not say which key signed.
+    pub(crate) fn place_of(&self, key_id: &str) -> [u8; 32] {
+        match &self.scheme {
+            SchemeRules::Webhooks { .. } => replay::common_place(&self.name),
+            SchemeRules::Message(_) | SchemeRules::ServiceScoped { .. } | SchemeRules::HostNonce { .. } => {
+                self.share_of(key_id)
+            }
+        }
+    }
+
     /// The keys, with the loaded ones, that may have signed for an authority.
     fn keys_for<'a>(
         &'a self,

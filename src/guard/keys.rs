@@ -80,12 +80,12 @@ impl Guard {
         })
     }
 
-    /// For each loaded key, in the same order: the share of its claims, and how many of them may live.
-    pub(super) fn shares(&self) -> impl Iterator<Item = ([u8; 32], u64)> {
+    /// For each loaded key, in the same order: the share of its claims, where they are kept, and how many of them may live.
+    pub(super) fn shares(&self) -> impl Iterator<Item = ([u8; 32], [u8; 32], u64)> {
         let sections = self.policy.signatures.iter().enumerate();
         sections.flat_map(move |(index, section)| {
             let keys = section.keys.iter().zip(self.keys.of(index));
-            keys.map(move |(key, _)| (key.share, section.share_limit()))
+            keys.map(move |(key, _)| (key.share, section.place_of(&key.id), section.share_limit()))
         })
     }
 

@@ -33,7 +33,9 @@ use crate::table::Table;
 #[derive(Clone)]
 pub struct ReplayLedger {
     scope: [u8; 32],
-    /// Their epochs are not known here.
+    /// The share of each key.
+    shares: Vec<[u8; 32]>,
+    /// The keys, in the same order. Their epochs are not known here.
     rows: Vec<Row>,
 }
 
@@ -89,20 +91,21 @@ impl ReplayLedger {
     /// [`LedgerError`]
     pub fn new(guard: &Guard, scope: &str) -> Result<Self, LedgerError> {
         let scope = scope_of(scope);
-        let row = |((secret, rules), (share, share_limit)): ((ClaimRule, ClaimRule), _)| Row {
+        let row = |((secret, rules), (_, place, limit)): ((ClaimRule, ClaimRule), (_, _, _))| Row {
             scope,
             secret: secret.bytes(),
             rules: rules.bytes(),
-            share,
-            shards: shard_count(share_limit),
+            place,
+            shards: shard_count(limit),
             is_former: false,
             epoch: 0,
         };
         let rows: Vec<_> = guard.claim_rules().zip(guard.shares()).map(row).collect();
+        let shares = guard.shares().map(|(share, ..)| share).collect();
         if rows.len() > Self::MAX_KEYS {
             return Err(LedgerError);
         }
-        Ok(Self { scope, rows })
+        Ok(Self { scope, shares, rows })
     }
 
     /// The names of all shards that the guard needs, each to be created with [`ReplayShard::EMPTY`](crate::ReplayShard::EMPTY) if it is missing. None for a
@@ -130,10 +133,8 @@ impl ReplayLedger {
     /// What the value says of a claim of this guard.
     #[must_use]
     pub fn standing(&self, value: &[u8], claim: &Claim) -> Standing {
-        let (Some(own), Some(rows)) = (
-            self.rows.iter().find(|row| row.share == *claim.share()),
-            row::read(value),
-        ) else {
+        let mut keys = self.shares.iter().zip(&self.rows);
+        let (Some((_, own)), Some(rows)) = (keys.find(|(share, _)| *share == claim.share()), row::read(value)) else {
             return Standing::Unknown;
         };
         let is_same_key = |row: &&Row| row.scope == own.scope && row.secret == own.secret;
@@ -148,7 +149,7 @@ impl ReplayLedger {
     #[must_use]
     pub fn former_shards(value: &[u8]) -> Vec<String> {
         let rows = row::read(value).unwrap_or_default();
-        let name = |row: &Row| share_name(&row.share, row.shards);
+        let name = |row: &Row| share_name(&row.place, row.shards);
         let mut seen = Table::default();
         for row in rows.iter().filter(|row| !row.is_former) {
             seen.insert(name(row).as_bytes(), ());
@@ -168,7 +169,7 @@ impl ReplayLedger {
             shares.insert(share.as_bytes(), ());
         }
         if !shares.is_empty() {
-            let is_created = |row: &&mut Row| shares.contains(share_name(&row.share, row.shards).as_bytes());
+            let is_created = |row: &&mut Row| shares.contains(share_name(&row.place, row.shards).as_bytes());
             for row in rows.iter_mut().filter(is_created) {
                 row.epoch = row.epoch.max(epoch);
             }
@@ -280,6 +281,7 @@ mod tests {
         Claim::new(&ClaimParts {
             parts: [b"hb1", b"main", b"a.example", b"0123456789abcdef", key_id.as_bytes()],
             share: share("main", key_id),
+            place: share("main", key_id),
             created: 1000,
             max_age: 120,
             clock_tolerance: 5,
@@ -426,6 +428,7 @@ mod tests {
         let created = [ReplayShard::name(&Claim::new(&ClaimParts {
             parts: [b"", b"", b"", b"", b""],
             share: share("main", "two"),
+            place: share("main", "two"),
             created: 0,
             max_age: 0,
             clock_tolerance: 0,
@@ -508,15 +511,17 @@ mod tests {
                 scope: [scope; 32],
                 secret,
                 rules: [0; 32],
-                share: secret,
+                place: secret,
                 shards: 1,
                 is_former: false,
                 epoch: 0,
             }
         };
+        let rows: Vec<_> = secrets.map(row).collect();
         ReplayLedger {
             scope: [scope; 32],
-            rows: secrets.map(row).collect(),
+            shares: rows.iter().map(|row| row.place).collect(),
+            rows,
         }
     }
 

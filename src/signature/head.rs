@@ -155,6 +155,7 @@ impl<'a> Claimant<'a> {
                 scope.as_bytes(),
             ],
             share: section.share_of(key_id),
+            place: section.place_of(key_id),
             created: self.created,
             max_age: section.max_age,
             clock_tolerance: section.clock_tolerance,

@@ -24,6 +24,7 @@ const GRACE: u64 = 60;
 pub struct Claim {
     digest: [u8; 32],
     share: [u8; 32],
+    place: [u8; 32],
     created: u64,
     clock_tolerance: u64,
     expires: u64,
@@ -36,6 +37,8 @@ pub(crate) struct ClaimParts<'a> {
     /// `hb1`, section, host, and what is used once: each with its length before it.
     pub(crate) parts: [&'a [u8]; 5],
     pub(crate) share: [u8; 32],
+    /// Where a host's shared data keeps it: claims that could be the same are in one place.
+    pub(crate) place: [u8; 32],
     pub(crate) created: u64,
     pub(crate) max_age: u64,
     pub(crate) clock_tolerance: u64,
@@ -48,6 +51,7 @@ impl Claim {
         Self {
             digest: digest(&from.parts),
             share: from.share,
+            place: from.place,
             created: from.created,
             clock_tolerance: from.clock_tolerance,
             expires: from
@@ -112,6 +116,11 @@ pub(super) const fn seconds_kept(max_age: u64, clock_tolerance: u64) -> u64 {
 /// What the live claims of a key are counted under.
 pub(crate) fn share(section: &str, key_id: &str) -> [u8; 32] {
     digest(&[b"hb1-share", section.as_bytes(), key_id.as_bytes()])
+}
+
+/// Where the claims of all keys of a section are kept, if a claim does not say which key signed.
+pub(crate) fn common_place(section: &str) -> [u8; 32] {
+    digest(&[b"hb1-place", section.as_bytes()])
 }
 
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
@@ -264,6 +273,7 @@ mod tests {
         Claim::new(&ClaimParts {
             parts: [b"hb1", b"s", b"h", nonce.as_bytes(), key_id.as_bytes()],
             share: share("s", key_id),
+            place: share("s", key_id),
             created,
             max_age: 120,
             clock_tolerance: 5,

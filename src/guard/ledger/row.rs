@@ -14,7 +14,7 @@ pub(super) struct Row {
     pub(super) scope: [u8; 32],
     pub(super) secret: [u8; 32],
     pub(super) rules: [u8; 32],
-    pub(super) share: [u8; 32],
+    pub(super) place: [u8; 32],
     pub(super) shards: u16,
     /// The last guard of the scope does not have it.
     pub(super) is_former: bool,
@@ -39,19 +39,19 @@ impl Row {
 
     /// What tells its shards from others.
     pub(super) const fn shards(&self) -> ([u8; 32], u16) {
-        (self.share, self.shards)
+        (self.place, self.shards)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
-        let Self { share, shards, .. } = *self;
-        (0..shards).map(move |index| shard_name(&share, shards, index))
+        let Self { place, shards, .. } = *self;
+        (0..shards).map(move |index| shard_name(&place, shards, index))
     }
 
     fn read(bytes: &[u8; ROW]) -> Option<Self> {
         let (scope, rest) = bytes.split_first_chunk()?;
         let (secret, rest) = rest.split_first_chunk()?;
         let (rules, rest) = rest.split_first_chunk()?;
-        let (share, rest) = rest.split_first_chunk()?;
+        let (place, rest) = rest.split_first_chunk()?;
         let (shards, rest) = rest.split_first_chunk()?;
         let ([is_former], rest) = rest.split_first_chunk()?;
         let (epoch, _) = rest.split_first_chunk()?;
@@ -64,7 +64,7 @@ impl Row {
             scope: *scope,
             secret: *secret,
             rules: *rules,
-            share: *share,
+            place: *place,
             shards,
             is_former: match is_former {
                 0 => false,
@@ -76,7 +76,7 @@ impl Row {
     }
 
     fn write(&self, value: &mut Vec<u8>) {
-        for digest in [&self.scope, &self.secret, &self.rules, &self.share] {
+        for digest in [&self.scope, &self.secret, &self.rules, &self.place] {
             value.extend(digest);
         }
         value.extend(self.shards.to_le_bytes());

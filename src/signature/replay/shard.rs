@@ -18,8 +18,8 @@ const MAX_SHARDS: u64 = 1024;
 const FORMAT: u8 = 1;
 /// The format, and the clock.
 const HEAD: usize = 9;
-/// When it ends, and what of the claim did not select the shard.
-const ENTRY: usize = 24;
+/// When it ends, what tells the key's share, and what of the claim did not select the shard.
+const ENTRY: usize = 28;
 
 /// What became of a claim in a shard.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,8 +38,10 @@ pub enum ShardClaim {
 /// the largest `replay_capacity`, and one key, 229 KiB. A claim's digest says where it belongs. The shards together never exceed the limit. As they do not
 /// fill alike, a share of many is refused its first claim when it is at 85 to 90 % of its limit; a share of one, exactly at it.
 ///
-/// A value is the format (1 byte), the clock (8 bytes, little-endian) and claims (8 bytes for the end of each, little-endian, and 16 of its digest). Nothing
-/// in it is secret. The shard's clock never goes back, as that of [`MemoryReplay`](crate::MemoryReplay); it is that of the last claim that was made.
+/// Keys of which one could make the claim of another, those of `standard-webhooks`, have their shards in common: there each has its own share of every shard.
+///
+/// A value is the format (1 byte), the clock (8 bytes, little-endian) and claims (8 bytes for the end of each, little-endian, 4 for the share, and 16 of its
+/// digest). Nothing in it is secret. The shard's clock never goes back, as that of [`MemoryReplay`](crate::MemoryReplay); it is that of the last claim that was made.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayShard<'v> {
     clock: u64,
@@ -60,7 +62,7 @@ impl<'v> ReplayShard<'v> {
         let index = selects
             .checked_rem(u64::from(count))
             .and_then(|index| u16::try_from(index).ok());
-        shard_name(&claim.share, count, index.unwrap_or(0))
+        shard_name(&claim.place, count, index.unwrap_or(0))
     }
 
     /// Makes a claim, if nobody has, in the value of the shard of that name. A value that is none of a shard is a store that fails; it is never mended, since
@@ -79,12 +81,15 @@ impl<'v> ReplayShard<'v> {
             .share_limit
             .checked_div(u64::from(shard_count(claim.share_limit)))
             .unwrap_or(0);
-        let count = u64::try_from(live().count()).unwrap_or(u64::MAX);
+        let tag = tag_of(&claim.share);
+        let own = live().filter(|entry| entry.get(8..12) == Some(tag));
+        let count = u64::try_from(own.count()).unwrap_or(u64::MAX);
         if count >= limit || claim.expires <= clock {
             return ShardClaim::Known(ClaimOutcome::Full);
         }
         let mut written = write(clock, live());
         written.extend(claim.expires.to_le_bytes());
+        written.extend(tag);
         written.extend(id);
         ShardClaim::Write(written)
     }
@@ -132,6 +137,11 @@ fn identifying(claim: &Claim) -> &[u8; 16] {
     claim.digest.last_chunk().unwrap_or(&[0; 16])
 }
 
+/// The first bytes of a share: enough to tell the keys of one section apart.
+fn tag_of(share: &[u8; 32]) -> &[u8] {
+    share.first_chunk::<4>().map_or(&[], |tag| tag)
+}
+
 fn end(entry: &Entry) -> u64 {
     entry.first_chunk::<8>().map_or(0, |end| number(end))
 }
@@ -167,6 +177,7 @@ mod tests {
         Claim::new(&ClaimParts {
             parts: [b"hb1", b"s", b"h", &nonce.to_be_bytes(), key_id.as_bytes()],
             share: share("s", key_id),
+            place: share("s", key_id),
             created,
             max_age: 120,
             clock_tolerance: 5,
