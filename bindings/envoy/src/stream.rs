@@ -9,7 +9,7 @@ use self_cell::self_cell;
 
 use crate::host::{self, Action, Buffer, HostError, Map};
 use crate::pairs::Pairs;
-use crate::plugin::{self, About, Plugin};
+use crate::plugin::{About, Plugin};
 use crate::property;
 use crate::step::Step;
 
@@ -205,7 +205,7 @@ impl Stream {
                 )
             }
             Step::Introspection(needs) => (None, plugin.introspect(self.context, &needs.question())),
-            Step::Decided(_) | Step::Unknown => return self.settled(plugin::refuse()),
+            Step::Decided(_) | Step::Unknown => return self.settled(plugin.refuse("a judgement came to nothing")),
         };
         self.state = State::Waiting(Box::new(Waiting {
             held,
@@ -313,11 +313,13 @@ impl Stream {
         let Waiting {
             held, section, ended, ..
         } = *waiting;
-        let Ok(now) = plugin.now() else { return plugin::refuse() };
+        let Ok(now) = plugin.now() else {
+            return plugin.refuse("there is no time");
+        };
         let guard = Rc::clone(&held.guard);
         let request = held.request.clone();
         let Ok((request, _)) = Request::unpack(&request) else {
-            return plugin::refuse();
+            return plugin.refuse("a head that was kept cannot be read");
         };
         let inspection = guard.inspect_in(&request, now, plugin.tokens());
         let mut step = plugin.advance(inspection, ended == Some(0));
@@ -374,12 +376,12 @@ impl Reading {
     fn finish(&mut self, plugin: &mut Plugin) -> Action {
         self.judgement.with_dependent_mut(|held, needs| {
             let Some(needs) = needs.take() else {
-                return plugin::refuse();
+                return plugin.refuse("a head that was kept is judged otherwise");
             };
             match plugin.advance(needs.finish(), true) {
                 Step::Decided(verdict) => plugin.settle(&verdict, &held.about),
                 // INVARIANT: tokens are judged before the body.
-                _ => plugin::refuse(),
+                _ => plugin.refuse("a judgement came to nothing"),
             }
         })
     }
