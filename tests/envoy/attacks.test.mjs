@@ -11,7 +11,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import { data, Frames, headers, pseudo, reset } from './support/frames.mjs'
 import { text } from './support/raw.mjs'
 import { recorder, valueOf } from './support/recorder.mjs'
-import { managerOf, POLICY, Site } from './support/site.mjs'
+import { managerOf, POLICY, SECRET, Site } from './support/site.mjs'
 
 /** Of 311 that are denied in one event, the VM would die. */
 const WAITING = process.env.HOSTBOUND_ALL ? 3_000 : 800
@@ -27,6 +27,8 @@ const EGRESS = { egress: { allow: ['https://keys.example'], credentials: { 'http
 const policyOf = (section, routes = [{ path: '/**', require: ['token:t'] }]) => ({ ...POLICY, ...EGRESS, signatures: undefined, tokens: { t: section }, routes: [{ path: '/open/**', require: [] }, ...routes] })
 const OPAQUE = policyOf({ ...ISSUED, introspection: { url: 'https://keys.example/ask', client_id: 'me', secret: { env: 'CLIENT' } } })
 const BOTH = { ...policyOf(keysAt('both'), [{ path: '/**', require: ['token:t', 'signature:api'] }]), signatures: POLICY.signatures }
+/** Beside a signature, and nothing is kept of an answer. */
+const UNKEPT = { ...OPAQUE, tokens: { t: { ...OPAQUE.tokens.t, cache: false } }, signatures: POLICY.signatures, routes: BOTH.routes }
 const SERVERS = { 'https://keys.example': 'key-server' }
 const section = (more) => ({ ...POLICY, signatures: { api: { ...POLICY.signatures.api, ...more } } })
 /** What a server that is asked for keys may answer in place of them, and the reason to log. */
@@ -64,6 +66,7 @@ before(async () => {
     crowd: { policy: policyOf(keysAt('crowd')), servers: SERVERS },
     both: { policy: BOTH, servers: SERVERS, name: 'both' },
     opaque: { policy: OPAQUE, servers: SERVERS, secrets: { CLIENT: 'published-secret' } },
+    unkept: { policy: UNKEPT, servers: SERVERS, secrets: { KEY: SECRET, CLIENT: 'published-secret' }, name: 'unkept' },
     report: { policy: { ...POLICY, mode: 'report' }, name: 'report' },
     full: { policy: section({ replay_capacity: 3 }), name: 'full', vm: 'full' },
     clock: { policy: section({ replay_capacity: 100 }), vm: 'clock' },
@@ -271,6 +274,25 @@ test('an opaque token: its answer comes, or does not, and a client that left is 
   frames.close()
   await site.assertAlive('opaque', 'introspection')
   assert.deepEqual(site.reached().filter(({ line }) => !line.includes('/open/')), [])
+})
+
+test('an opaque token of which nothing is kept, beside a signed body', async () => {
+  const answer = JSON.stringify({ active: true, iss: ISSUED.issuer, aud: 'here', exp: site.now + 600, sub: 'joe' })
+  keys.set('/ask', (response) => response.end(answer))
+  const body = 'abc'.repeat(1_000)
+  const ask = (sent) => site.ask('unkept', 'POST', '/a', { authorization: 'Bearer one', ...site.signature('POST', '/a', body) }, sent)
+  assert.equal((await ask(body)).status, 200)
+  assert.equal(onlyReached().body, body)
+  assert.equal((await ask(body.replace(/c$/, 'd'))).status, 401)
+  // The rest of the body comes when the answer is there.
+  const head = text('POST', '/a', { host: 'localhost', authorization: 'Bearer two', 'content-length': String(body.length), ...site.signature('POST', '/a', body) })
+  asked = []
+  const { statuses } = await site.raw('unkept', [head + body.slice(0, 5), () => until(() => asked.length === 1, 'a question'), body.slice(5)])
+  assert.deepEqual(statuses, [200])
+  keys.set('/ask', (response) => response.end('{"active":false}'))
+  assert.equal((await ask(body)).status, 401)
+  assert.equal(site.reached().length, 1)
+  await site.assertAlive('open', 'opaque tokens and bodies')
 })
 
 test(`${WAITING} requests that wait for keys, some of whose clients leave, do not end the VM`, async () => {

@@ -198,10 +198,15 @@ impl Plugin {
         Ok(Action::Continue)
     }
 
-    /// Refuses a request that cannot be judged.
+    /// Refuses a request that cannot be judged, by a status of Envoy's.
     pub(crate) fn fail(&self, what: &str, error: HostError) -> Action {
+        self.refuse(&format!("{what} (status {})", error.status()))
+    }
+
+    /// Refuses a request that cannot be judged.
+    pub(crate) fn refuse(&self, why: &str) -> Action {
         self.metrics.count_failed();
-        host::log(Level::Error, &format!("hostbound: {what} (status {})", error.status()));
+        host::log(Level::Error, &["hostbound: ", why].concat());
         refuse()
     }
 

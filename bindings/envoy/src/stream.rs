@@ -9,7 +9,7 @@ use self_cell::self_cell;
 
 use crate::host::{self, Action, Buffer, HostError, Map};
 use crate::pairs::Pairs;
-use crate::plugin::{self, About, Plugin};
+use crate::plugin::{About, Plugin};
 use crate::property;
 use crate::step::Step;
 
@@ -179,14 +179,21 @@ impl Stream {
             request: packed,
             about,
         };
-        Ok(self.hold(plugin, &step, held, has_ended.then_some(0)))
+        Ok(self.hold(plugin, &step, held, has_ended.then_some(0), None))
     }
 
-    /// Waits for what the step needs.
-    fn hold(&mut self, plugin: &mut Plugin, step: &Step<'_>, held: Held, ended: Option<usize>) -> Action {
+    /// Waits for what the step needs, to which `answer` has led.
+    fn hold(
+        &mut self,
+        plugin: &mut Plugin,
+        step: &Step<'_>,
+        held: Held,
+        ended: Option<usize>,
+        answer: Option<&OwnedAnswer>,
+    ) -> Action {
         let (section, is_asked) = match step {
             Step::Body(_) => {
-                let judgement = Judgement::new(held, |held| held.again(plugin));
+                let judgement = Judgement::new(held, |held| held.again(plugin, answer));
                 self.state = State::Body(Box::new(Reading { judgement, received: 0 }));
                 return Action::Pause;
             }
@@ -198,7 +205,7 @@ impl Stream {
                 )
             }
             Step::Introspection(needs) => (None, plugin.introspect(self.context, &needs.question())),
-            Step::Decided(_) | Step::Unknown => return self.settled(plugin::refuse()),
+            Step::Decided(_) | Step::Unknown => return self.settled(plugin.refuse("a judgement came to nothing")),
         };
         self.state = State::Waiting(Box::new(Waiting {
             held,
@@ -306,21 +313,18 @@ impl Stream {
         let Waiting {
             held, section, ended, ..
         } = *waiting;
-        let Ok(now) = plugin.now() else { return plugin::refuse() };
+        let Ok(now) = plugin.now() else {
+            return plugin.refuse("there is no time");
+        };
         let guard = Rc::clone(&held.guard);
         let request = held.request.clone();
         let Ok((request, _)) = Request::unpack(&request) else {
-            return plugin::refuse();
+            return plugin.refuse("a head that was kept cannot be read");
         };
         let inspection = guard.inspect_in(&request, now, plugin.tokens());
         let mut step = plugin.advance(inspection, ended == Some(0));
-        if section.is_none()
-            && let Step::Introspection(mut needs) = step
-        {
-            // Why an answer cannot be used is part of the verdict.
-            let _ = needs.take(answer.map(OwnedAnswer::borrowed));
-            let inspection = needs.resume(plugin.tokens());
-            step = plugin.advance(inspection, ended == Some(0));
+        if section.is_none() {
+            step = told(plugin, step, answer, ended == Some(0));
         }
         match &step {
             Step::Decided(verdict) => {
@@ -328,7 +332,7 @@ impl Stream {
                 self.settled(action)
             }
             _ => {
-                let action = self.hold(plugin, &step, held, ended);
+                let action = self.hold(plugin, &step, held, ended, answer);
                 match ended {
                     Some(length) if matches!(self.state, State::Body(_)) => self.body_came(plugin, length, true),
                     _ => action,
@@ -372,27 +376,39 @@ impl Reading {
     fn finish(&mut self, plugin: &mut Plugin) -> Action {
         self.judgement.with_dependent_mut(|held, needs| {
             let Some(needs) = needs.take() else {
-                return plugin::refuse();
+                return plugin.refuse("a head that was kept is judged otherwise");
             };
             match plugin.advance(needs.finish(), true) {
                 Step::Decided(verdict) => plugin.settle(&verdict, &held.about),
                 // INVARIANT: tokens are judged before the body.
-                _ => plugin::refuse(),
+                _ => plugin.refuse("a judgement came to nothing"),
             }
         })
     }
 }
 
 impl Held {
-    /// The judgement of a head that needs its body.
-    fn again<'a>(&'a self, plugin: &mut Plugin) -> Needs<'a> {
+    /// The judgement of a head that needs its body. Of an answer, nothing may have been kept.
+    fn again<'a>(&'a self, plugin: &mut Plugin, answer: Option<&OwnedAnswer>) -> Needs<'a> {
         let (request, now) = Request::unpack(&self.request).ok()?;
         let inspection = self.guard.inspect_in(&request, now, plugin.tokens());
-        match plugin.advance(inspection, false) {
+        let step = plugin.advance(inspection, false);
+        match told(plugin, step, answer, false) {
             Step::Body(needs) => Some(needs),
             _ => None,
         }
     }
+}
+
+/// The step after a question about the token at hand was answered, or was not.
+fn told<'a>(plugin: &mut Plugin, step: Step<'a>, answer: Option<&OwnedAnswer>, has_ended: bool) -> Step<'a> {
+    let Step::Introspection(mut needs) = step else {
+        return step;
+    };
+    // Why an answer cannot be used is part of the verdict.
+    let _ = needs.take(answer.map(OwnedAnswer::borrowed));
+    let inspection = needs.resume(plugin.tokens());
+    plugin.advance(inspection, has_ended)
 }
 
 /// That of the connection.
