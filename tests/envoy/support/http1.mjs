@@ -1,6 +1,6 @@
 // HTTP/1 as bytes: requests go out as they are given, whatever they hold.
 
-import { chunked, unchunked } from './chunked.mjs'
+import { unchunked } from './chunked.mjs'
 import { connected } from './connection.mjs'
 
 const TIMEOUT_MS = 10_000
@@ -9,12 +9,10 @@ const TIMEOUT_MS = 10_000
 export function written({ method, target, version = '1.1', headers, body }) {
   const lines = headers.map(([name, value]) => Buffer.concat([latin1(`${name}: `), bytesOf(value)]))
   const content = bytesOf(body ?? '', 'utf8')
-  const has = (wanted) => headers.some(([name]) => name.toLowerCase() === wanted)
-  const isChunked = has('transfer-encoding')
-  if (content.length > 0 && !isChunked && !has('content-length')) lines.push(latin1(`content-length: ${content.length}`))
+  const isFramed = headers.some(([name]) => ['content-length', 'transfer-encoding'].includes(name.toLowerCase()))
+  if (content.length > 0 && !isFramed) lines.push(latin1(`content-length: ${content.length}`))
   const line = latin1(`${method} ${target} HTTP/${version}`)
-  const head = [line, ...lines].flatMap((each) => [each, latin1('\r\n')])
-  return Buffer.concat([...head, latin1('\r\n'), isChunked ? chunked(content) : content])
+  return Buffer.concat([...[line, ...lines].flatMap((each) => [each, latin1('\r\n')]), latin1('\r\n'), content])
 }
 
 /** Bytes of a value of a vector: text is latin-1 in a head, and UTF-8 in a body. */

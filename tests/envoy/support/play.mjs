@@ -1,6 +1,7 @@
 // Sends the requests of runs through an Envoy, each at its time.
 
-import { Http1 } from './http1.mjs'
+import { chunked } from './chunked.mjs'
+import { bytesOf, Http1 } from './http1.mjs'
 import { Http2 } from './http2.mjs'
 import { schedule } from './plan.mjs'
 import { urlsOf } from './stage.mjs'
@@ -40,13 +41,19 @@ async function send(stage, run, step, connections) {
   const connection = isAlone ? open() : (connections.get(key) ?? open())
   if (!isAlone) connections.set(key, connection)
   try {
-    step.answer = await connection.ask(request)
+    step.answer = await connection.ask(framed(request, run.protocol))
   } catch (error) {
     step.error = error
     connection.close()
   }
   server?.end()
   if (isAlone) await connection.close()
+}
+
+/** A body that the head says is in chunks goes out so. */
+function framed(request, protocol) {
+  const isChunked = protocol === '1.1' && request.headers.some(([name]) => name.toLowerCase() === 'transfer-encoding')
+  return isChunked ? { ...request, body: { base64: chunked(bytesOf(request.body ?? '', 'utf8')).toString('base64') } } : request
 }
 
 function keyOf(run, { request, listener }) {
