@@ -117,7 +117,11 @@ impl Stream {
         let mut about = About::default();
         let mut request = Request {
             method: b"",
-            scheme: Scheme::Http,
+            // Where the policy does not say it, that of the connection: what a client says of it is not believed.
+            scheme: match plugin.guard.policy().scheme() {
+                Some(scheme) => scheme,
+                None => scheme()?,
+            },
             // Envoy has one form for all versions, and an authority in it is a Host.
             version: Version::Http11,
             target: b"",
@@ -132,8 +136,6 @@ impl Stream {
             match name {
                 b":method" => request.method = value,
                 b":path" => request.target = value,
-                // That of the connection counts: a client can say what it likes, but only one with TLS may say this.
-                b":scheme" if value != b"http" => request.scheme = scheme()?,
                 b":scheme" => {}
                 b":authority" => {
                     has_authority = true;

@@ -258,7 +258,34 @@ mod tests {
         };
         assert_eq!(value[..9], [1, 0xe9, 3, 0, 0, 0, 0, 0, 0]);
         assert_eq!(value[9..17], 1185_u64.to_le_bytes());
-        assert_eq!(value[17..], claim.digest[16..]);
+        assert_eq!(value[17..21], claim.share[..4]);
+        assert_eq!(value[21..], claim.digest[16..]);
+    }
+
+    #[test]
+    fn keys_in_one_place_know_each_others_claims_and_have_shares_of_their_own() {
+        // As those of `standard-webhooks`: the claim does not say which key signed.
+        let of = |id: &str, key_id: &str| {
+            Claim::new(&ClaimParts {
+                parts: [b"hb1", b"s", b"h", id.as_bytes(), b"1000"],
+                share: share("s", key_id),
+                place: super::super::common_place("s"),
+                created: 1000,
+                max_age: 120,
+                clock_tolerance: 5,
+                share_limit: 1,
+                is_shared: false,
+            })
+        };
+        let (now, first) = (Timestamp(1000), of("a", "one"));
+        assert_eq!(ReplayShard::name(&first), ReplayShard::name(&of("a", "two")));
+        let ShardClaim::Write(value) = ReplayShard::claim(&ReplayShard::EMPTY, &first, now) else {
+            panic!("nothing was claimed before");
+        };
+        let known = |key_id, id| ReplayShard::claim(&value, &of(id, key_id), now);
+        assert_eq!(known("two", "a"), ShardClaim::Known(ClaimOutcome::Present));
+        assert_eq!(known("one", "b"), ShardClaim::Known(ClaimOutcome::Full));
+        assert!(matches!(known("two", "b"), ShardClaim::Write(_)));
     }
 
     #[test]
