@@ -59,6 +59,6 @@ function hasMemory({ vector, steps }) {
 /** What the requests of a run claim, told apart no better than the store does. */
 function claimsOf({ steps }) {
   const signed = steps.map(({ judged }) => judged.verdict.identity).filter((identity) => identity?.signature)
-  // Without a nonce the MAC is claimed, which is not to be seen here: all of these are taken for one.
-  return signed.map(({ host, signature: { name, key_id: key, nonce } }) => JSON.stringify(nonce === null ? [name, host] : [name, host, key, nonce]))
+  // Without a nonce the MAC is claimed, which is not to be seen here: all of these are taken for one. A webhook's claim does not say which key signed.
+  return signed.map(({ host, signature: { name, nonce } }) => JSON.stringify(nonce === null ? [name, host] : [name, host, nonce]))
 }
