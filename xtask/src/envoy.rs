@@ -1,7 +1,7 @@
 //! The Envoy filter: cargo, then wasm-opt, into `bindings/envoy/wasm`; what it may import, and its size.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use wasmparser::{Parser, Payload};
@@ -11,6 +11,9 @@ use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
 use crate::wasm;
 use crate::{cargo, wasm::WASM_OPT};
+
+/// What the filter may weigh, as it lies there: every worker of Envoy holds and compiles it.
+const LIMIT_BYTES: usize = 450_000;
 
 /// ring's C is curves alone, and is made small: SHA-256 and HMAC are Rust. Measured, Ed25519 takes an eighth longer, P-256 as long and P-384 a tenth longer;
 /// the latter two are Envoy's own business where it can be asked.
@@ -25,13 +28,13 @@ pub(crate) fn module() -> PathBuf {
 ///
 /// # Errors
 ///
-/// When a step fails, or the module imports what Envoy does not have.
+/// When a step fails, or the module imports what Envoy does not have, or has become too big.
 pub(crate) fn build() -> Result<()> {
     let run = Run::cargo(&format!(
         "rustc --package hostbound-envoy --lib --crate-type cdylib --profile wasm-envoy --target {WASM_TARGET}"
     ));
     let built = cargo::build_with(
-        run.env(CFLAGS.0, CFLAGS.1),
+        run.env(CFLAGS.0, CFLAGS.1).env("CARGO_ENCODED_RUSTFLAGS", rust_flags()),
         &["--", &format!("-Cllvm-args={}", wasm::LLVM_ARGS)],
         cargo::is_wasm,
     )?;
@@ -52,7 +55,25 @@ pub(crate) fn build() -> Result<()> {
     }
     let bytes = read(&module)?;
     check_imports(&bytes)?;
-    eprintln!("envoy: {} bytes", bytes.len());
+    weigh(&bytes)
+}
+
+/// Where a panic is, is told by the path of a source. Without this it begins with the folder in which cargo keeps them on this machine.
+fn rust_flags() -> String {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let sources = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    sources.map_or_else(String::new, |folder| {
+        format!("--remap-path-prefix={}=", folder.join("registry/src").display())
+    })
+}
+
+fn weigh(module: &[u8]) -> Result<()> {
+    let bytes = module.len();
+    eprintln!("envoy: {bytes} bytes");
+    ensure!(
+        bytes <= LIMIT_BYTES,
+        "the filter weighs {bytes} bytes, more than {LIMIT_BYTES}"
+    );
     Ok(())
 }
 
@@ -92,6 +113,12 @@ fn check_imports(module: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_over_the_limit_is_an_error() {
+        assert!(weigh(&vec![0; LIMIT_BYTES]).is_ok());
+        assert!(weigh(&vec![0; LIMIT_BYTES + 1]).is_err());
+    }
 
     #[test]
     fn only_calls_of_the_abi_are_imported() {
