@@ -185,29 +185,13 @@ impl fmt::Display for NetworkError {
 
 impl std::error::Error for NetworkError {}
 
-impl Network {
-    /// Stands for it in a table: the address, and the prefix, from 200 on for IPv4.
-    pub(crate) fn key(&self) -> [u8; 17] {
-        let (address, family) = match self.address {
-            IpAddr::V4(address) => (address.to_ipv6_mapped(), 200),
-            IpAddr::V6(address) => (address, 0),
-        };
-        let mut key = [0; 17];
-        let bytes = address.octets().into_iter().chain([self.prefix.saturating_add(family)]);
-        for (to, from) in key.iter_mut().zip(bytes) {
-            *to = from;
-        }
-        key
-    }
-}
-
 /// Values by network, looked up by address: one probe for each prefix length in use, however many networks there are.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkMap<T> {
     /// The prefix lengths in use, of either family, shortest first.
     prefixes_v4: Vec<u8>,
     prefixes_v6: Vec<u8>,
-    entries: Table<T>,
+    entries: Table<T, Network>,
 }
 
 impl<T> Default for NetworkMap<T> {
@@ -237,12 +221,12 @@ impl<T> NetworkMap<T> {
         if let Err(place) = prefixes.binary_search(&network.prefix) {
             prefixes.insert(place, network.prefix);
         }
-        self.entries.update(&network.key(), change);
+        self.entries.update(&network, change);
     }
 
     /// The value of exactly this network.
     pub(crate) fn get(&self, network: Network) -> Option<&T> {
-        self.entries.get(&network.key())
+        self.entries.get(&network)
     }
 
     /// The values of every network that contains the address, widest first.
@@ -260,11 +244,10 @@ impl<T> NetworkMap<T> {
             .iter()
             .take_while(move |prefix| **prefix <= network.prefix)
             .filter_map(move |prefix| {
-                let wider = Network {
+                self.entries.get(&Network {
                     address: masked(network.address, *prefix),
                     prefix: *prefix,
-                };
-                self.entries.get(&wider.key())
+                })
             })
     }
 }

@@ -238,7 +238,7 @@ pub struct HostSet {
     names: Table<Ports>,
     one_label: Table<Ports>,
     subdomains: Table<Ports>,
-    addresses: Table<Ports>,
+    addresses: Table<Ports, Network>,
     networks: NetworkMap<Ports>,
     length: usize,
 }
@@ -259,7 +259,7 @@ impl HostSet {
             PatternKind::Name(name) => self.names.update(name, add),
             PatternKind::OneLabel(base) => self.one_label.update(base, add),
             PatternKind::Subdomains(base) => self.subdomains.update(base, add),
-            PatternKind::Address(address) => self.addresses.update(&Network::single(*address).key(), add),
+            PatternKind::Address(address) => self.addresses.update(&Network::single(*address), add),
             PatternKind::Network(network) => self.networks.update(*network, add),
         }
         Ok(())
@@ -316,7 +316,7 @@ impl HostSet {
 
     fn matching_address(&self, address: IpAddr, port: Wanted) -> Option<usize> {
         self.addresses
-            .get(&Network::single(address).key())
+            .get(&Network::single(address))
             .and_then(|ports| ports.find(port))
             .or_else(|| {
                 if self.networks.is_empty() {

@@ -197,7 +197,7 @@ pub(crate) struct OriginSet {
     pub(crate) allows_self: bool,
     allows_null: bool,
     names: Table<Vec<SchemeAndPort>>,
-    addresses: Table<Vec<SchemeAndPort>>,
+    addresses: Table<Vec<SchemeAndPort>, Network>,
 }
 
 type SchemeAndPort = (Box<[u8]>, Option<Port>);
@@ -222,8 +222,8 @@ impl OriginSet {
                 };
                 Ok(match authority.host() {
                     Host::Name(name) => self.names.update(name.lower().as_bytes(), add),
-                    Host::Ipv4(address) => self.addresses.update(&Network::single(address.into()).key(), add),
-                    Host::Ipv6(address) => self.addresses.update(&Network::single(address.into()).key(), add),
+                    Host::Ipv4(address) => self.addresses.update(&Network::single(address.into()), add),
+                    Host::Ipv6(address) => self.addresses.update(&Network::single(address.into()), add),
                 })
             }
         }
@@ -235,8 +235,8 @@ impl OriginSet {
         };
         let entries = match authority.host() {
             Host::Name(name) => self.names.get(name.lower().as_bytes()),
-            Host::Ipv4(address) => self.addresses.get(&Network::single(IpAddr::V4(address)).key()),
-            Host::Ipv6(address) => self.addresses.get(&Network::single(IpAddr::V6(address)).key()),
+            Host::Ipv4(address) => self.addresses.get(&Network::single(IpAddr::V4(address))),
+            Host::Ipv6(address) => self.addresses.get(&Network::single(IpAddr::V6(address))),
         };
         let port = authority.port().or_else(|| default_port(scheme));
         entries.is_some_and(|entries| {
