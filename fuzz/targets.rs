@@ -190,7 +190,7 @@ pub fn replay_shard(data: &[u8]) -> bool {
         }
         let made = ReplayShard::claim(data, claim, SIGNED_AT);
         if let ShardClaim::Write(written) = &made {
-            assert!(written.len() <= data.len() + 24);
+            assert!(written.len() <= data.len() + 28);
             let again = ReplayShard::claim(written, claim, SIGNED_AT);
             assert_eq!(again, ShardClaim::Known(ClaimOutcome::Present));
         } else {
