@@ -39,6 +39,14 @@ impl SecretReference {
     }
 }
 
+impl SecretReference {
+    /// True if a caller who gives secrets by name means this one: an environment variable of that name, or a secret that is known under it.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        matches!(self, Self::Env(known) | Self::Name(known) if known == name)
+    }
+}
+
 impl fmt::Display for SecretReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -74,8 +82,10 @@ impl Secrets {
         name: &str,
         value: &str,
     ) -> bool {
-        let is_named = |reference: &&SecretReference| matches!(reference, SecretReference::Env(known) | SecretReference::Name(known) if known == name);
-        self.insert_for(references.into_iter().filter(is_named), value)
+        self.insert_for(
+            references.into_iter().filter(|reference| reference.is_named(name)),
+            value,
+        )
     }
 
     /// As [`Secrets::insert_named`], and to each that is in the file of that path, as the policy writes it: for callers who can read neither environment nor

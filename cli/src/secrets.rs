@@ -69,9 +69,7 @@ impl SecretsArgs {
             ))
         })?;
         for (name, value) in &given.0 {
-            let named = policy.secrets().filter(
-                |reference| matches!(reference, SecretReference::Env(known) | SecretReference::Name(known) if known == name),
-            );
+            let named = policy.secrets().filter(|reference| reference.is_named(name));
             let mut is_used = false;
             for reference in named {
                 values.insert(reference.clone(), Zeroizing::new(value.as_bytes().to_vec()));

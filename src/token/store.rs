@@ -229,12 +229,15 @@ impl TokenStore {
         Some(Timestamp(fetched.attempted?.saturating_add(wait)))
     }
 
-    /// Further ahead than keys are ever due, the time is of a clock that went back: keys from then would never grow old.
+    /// Further ahead than keys are ever due, the time is of a clock that went back: keys from then would never grow old. Keys that do for no request any
+    /// longer are not renewed beside one: the next request waits for others.
     pub(crate) fn is_refresh_due(&self, section: usize, now: Timestamp) -> bool {
-        self.refresh_at(section).is_some_and(|due| {
-            let ahead = due.0.saturating_sub(now.0);
-            ahead == 0 || ahead > REFRESH_AFTER.saturating_add(LONGEST_WAIT)
-        })
+        let does = |fetched: &Fetched| now.0.saturating_sub(fetched.at) < MAX_STALE;
+        self.fetched.get(section).is_some_and(does)
+            && self.refresh_at(section).is_some_and(|due| {
+                let ahead = due.0.saturating_sub(now.0);
+                ahead == 0 || ahead > REFRESH_AFTER.saturating_add(LONGEST_WAIT)
+            })
     }
 
     /// Marks that keys are being fetched on the side: until then, the held ones do.

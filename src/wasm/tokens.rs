@@ -196,6 +196,14 @@ impl WasmGuard {
         })
     }
 
+    /// True if the keys of a section are to be fetched again now, beside the requests that the held ones do for.
+    #[wasm_bindgen(js_name = isRefreshDue)]
+    #[must_use]
+    pub fn is_refresh_due(&self, section: &str, now: u64) -> bool {
+        self.guard
+            .is_refresh_due(section, Timestamp(now), &self.tokens.borrow())
+    }
+
     /// Marks that the keys of a section are being fetched, beside the requests that the held ones do for until then.
     pub fn refreshing(&mut self, section: &str, now: u64) {
         self.guard.refreshing(section, Timestamp(now), self.tokens.get_mut());

@@ -20,6 +20,8 @@ impl HostError {
     pub(crate) const NOT_FOUND: Self = Self(1);
     /// Envoy can make nothing of what it was given.
     pub(crate) const BAD_ARGUMENT: Self = Self(2);
+    /// What was handed over is not what it should be.
+    pub(crate) const PARSE_FAILURE: Self = Self(4);
     /// The value has been changed since it was read.
     pub(crate) const CAS_MISMATCH: Self = Self(8);
 

@@ -128,11 +128,11 @@ impl Stream {
             headers: Headers::new(&[]),
             peer: if plugin.has_peers() { peer()? } else { Peer::Unknown },
         };
-        let pairs = Pairs::read(&fields).map_err(|_| HostError::NOT_FOUND)?;
+        let pairs = Pairs::read(&fields).map_err(|_| HostError::PARSE_FAILURE)?;
         let mut headers = Vec::with_capacity(pairs.len());
         let (mut has_authority, mut is_tunnel) = (false, false);
         for pair in pairs {
-            let (name, value) = pair.map_err(|_| HostError::NOT_FOUND)?;
+            let (name, value) = pair.map_err(|_| HostError::PARSE_FAILURE)?;
             match name {
                 b":method" => request.method = value,
                 b":path" => request.target = value,
@@ -154,7 +154,7 @@ impl Stream {
             }
         }
         if !has_authority || is_tunnel {
-            request.version = property::version(&host::property(PROTOCOL)?).ok_or(HostError::NOT_FOUND)?;
+            request.version = property::version(&host::property(PROTOCOL)?).ok_or(HostError::PARSE_FAILURE)?;
         }
         if is_tunnel && request.version.has_pseudo_headers() {
             // Envoy makes a GET with an upgrade of an extended CONNECT (RFC 8441 §4), and accepts neither field otherwise.
@@ -175,7 +175,7 @@ impl Stream {
             return Ok(self.settled(plugin.settle(verdict, &about)));
         }
         let mut packed = Vec::new();
-        pack(&request, now, &mut packed).map_err(|_| HostError::NOT_FOUND)?;
+        pack(&request, now, &mut packed).map_err(|_| HostError::PARSE_FAILURE)?;
         let held = Held {
             guard: Rc::clone(&guard),
             request: packed,
@@ -218,13 +218,10 @@ impl Stream {
         if is_asked {
             return Action::Pause;
         }
-        match section {
-            Some(section) => {
-                plugin.keep(&section, None);
-                self.resumed(plugin, None)
-            }
-            None => self.resumed(plugin, None),
+        if let Some(section) = section {
+            plugin.keep(&section, None);
         }
+        self.resumed(plugin, None)
     }
 
     fn settled(&mut self, action: Action) -> Action {
@@ -361,7 +358,7 @@ impl Reading {
             while let Some(rest) = length.checked_sub(received).filter(|rest| *rest > 0) {
                 let chunk = host::bytes(Buffer::RequestBody, received, rest.min(CHUNK))?;
                 if chunk.is_empty() {
-                    return Err(HostError::NOT_FOUND);
+                    return Err(HostError::PARSE_FAILURE);
                 }
                 needs.update(&chunk);
                 received = received.saturating_add(chunk.len());
@@ -436,8 +433,8 @@ fn peer() -> Result<Peer, HostError> {
 
 fn remove_forged_trailers() -> Result<(), HostError> {
     let fields = host::fields(Map::RequestTrailers)?;
-    for pair in Pairs::read(&fields).map_err(|_| HostError::NOT_FOUND)? {
-        let (name, _) = pair.map_err(|_| HostError::NOT_FOUND)?;
+    for pair in Pairs::read(&fields).map_err(|_| HostError::PARSE_FAILURE)? {
+        let (name, _) = pair.map_err(|_| HostError::PARSE_FAILURE)?;
         if is_identity_header(name) {
             host::remove(Map::RequestTrailers, name)?;
         }

@@ -222,6 +222,15 @@ export class Guard {
   }
 
   /**
+   * Whether the keys of a section are to be fetched again, beside the requests that the held ones do for. False if there are none.
+   *
+   * @param now - In Unix seconds.
+   */
+  isRefreshDue(section: string, now: number): boolean {
+    return this.#policy.tokens.length > 0 && this.#engine.isRefreshDue(section, seconds(now))
+  }
+
+  /**
    * Says that the keys of a section are being fetched, as is due at {@link KeysKept.refreshAt}: until {@link Guard.keepKeys} requests do with
    * those that are held, if these are less than an hour old.
    *

@@ -54,7 +54,11 @@ test('`refreshing`: requests do with the keys that are held, and ask for no othe
   const long = (now) => request(tokenOf(KEY, { exp: NOW + 9000 }), { now })
   guard.keepKeys('access', answer(JSON.parse(KEY.keySet)), NOW)
   assert.equal(needsAnswer(guard.judge(long(NOW + 600))), true)
+  // Due after five minutes, until nobody is served by them; and if the clock went back, at once.
+  assert.deepEqual([-61, -60, 0, 299, 300, 3599, 3600].map((after) => guard.isRefreshDue('access', NOW + after)), [true, false, false, false, true, true, false])
+  assert.equal(guard.isRefreshDue('other', NOW + 600), false)
   guard.refreshing('access', NOW + 600)
+  assert.equal(guard.isRefreshDue('access', NOW + 629), false)
   assert.equal(guard.judge(long(NOW + 601)), 0)
   assert.equal(reasonOf(guard.judge(request(tokenOf(newKey('other'), { exp: NOW + 9000 }), { now: NOW + 629 }))), 'token_key_unknown')
   assert.equal(needsAnswer(guard.judge(long(NOW + 630))), true)
@@ -62,6 +66,7 @@ test('`refreshing`: requests do with the keys that are held, and ask for no othe
   assert.equal(reasonOf(guard.judge(long(NOW + 3600))), 'token_keys_unavailable')
   guard.refreshing('other', NOW)
   ;(await guardOfNothing()).refreshing('access', NOW)
+  assert.equal((await guardOfNothing()).isRefreshDue('access', NOW), false)
 })
 
 const guardOfNothing = async () => new Guard(await policyOf())

@@ -16,9 +16,6 @@ const NO_ANSWER: Found = { introspection: null }
 
 const FORM = ['content-type', 'application/x-www-form-urlencoded'] as const
 
-/** More than keys are due after, in seconds. */
-const LONGEST_WAIT = 360
-
 /** Asks the questions of one guard, by one policy. */
 export class Asker {
   readonly #guard: Guard
@@ -27,8 +24,10 @@ export class Asker {
   /** Apart: tokens that nobody knows must not keep keys from being fetched. */
   readonly #keyFlights = new Flights<string, Found>(NOTHING)
   readonly #tokenFlights = new Flights<string, Found>(NO_ANSWER)
-  /** The questions for keys that are held, and when these are due to be fetched again, in Unix seconds. */
-  readonly #due = new Map<string, { readonly question: TokenQuestion; readonly at: number }>()
+  /** The questions for keys that are held, by section. */
+  readonly #held = new Map<string, TokenQuestion>()
+  /** When it was last asked which of them are due, in Unix seconds. */
+  #looked = 0
   #isClosed = false
 
   private constructor(guard: Guard, fetcher: Fetcher, reporter: Reporter) {
@@ -56,10 +55,10 @@ export class Asker {
 
   /** Fetches keys again that are due: requests do with the held ones meanwhile. */
   refresh(now: number): void {
-    for (const [section, { question, at }] of this.#due) {
-      // Further ahead than keys are ever kept for, it is of a clock that went back: keys from then would never grow old.
-      if (now < at && at - now <= LONGEST_WAIT) continue
-      this.#due.delete(section)
+    if (now === this.#looked) return
+    this.#looked = now
+    for (const [section, question] of this.#held) {
+      if (!this.#guard.isRefreshDue(section, now)) continue
       this.#guard.refreshing(section, now)
       void this.ask(question)
     }
@@ -84,7 +83,7 @@ export class Asker {
     const now = Math.floor(Date.now() / 1000)
     const kept = this.#guard.keepKeys(section, answer, now)
     this.#reporter.keys(section, kept)
-    if (kept.refreshAt !== null) this.#due.set(section, { question, at: kept.refreshAt })
+    if (kept.refreshAt !== null) this.#held.set(section, question)
     return NOTHING
   }
 

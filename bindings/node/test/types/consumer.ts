@@ -104,7 +104,7 @@ export { added, answered, most, who }
 const question: TokenQuestion | undefined = needsAnswer(code) ? guard.question() : undefined
 const served: TokenAnswer = { status: 200, contentType: undefined, body: new Uint8Array() }
 const kept: KeysKept = guard.keepKeys(question?.section ?? '', question?.body === null ? served : undefined, 1)
-guard.refreshing('access', kept.refreshAt ?? 0)
+if (guard.isRefreshDue('access', 1)) guard.refreshing('access', kept.refreshAt ?? 0)
 const introspected: number = guard.judge({ ...request, introspection: question?.authorization === null ? null : served })
 const fetches: boolean = policy.needsFetching
 await hostbound({ policy, verifier: 'engine', egress: { resolver: new dns.Resolver(), timeout: 1000 } })
