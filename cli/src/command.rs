@@ -12,6 +12,7 @@ mod keys;
 #[cfg(target_os = "linux")]
 mod lab;
 mod man;
+mod public;
 mod schema;
 mod sign;
 mod test;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Lab(lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
+    Public(public::Public),
     Envoy(envoy::Envoy),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -55,7 +57,12 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
-            Self::Compile(_) | Self::Envoy(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
+            Self::Compile(_)
+            | Self::Public(_)
+            | Self::Envoy(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Format::Human,
         }
     }
 
@@ -72,6 +79,7 @@ impl Command {
             Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
+            Self::Public(public) => public.run(),
             Self::Envoy(envoy) => envoy.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),

@@ -148,6 +148,7 @@ fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
         "--package hostbound --lib --no-default-features",
         &format!("{wasm} wasm"),
         &format!("{wasm} wasm-toml"),
+        &format!("{wasm} wasm-web"),
         &format!("{wasm} wasm,egress,tokens"),
         &format!("--package hostbound-envoy --lib --target {WASM_TARGET}"),
     ] {
