@@ -13,7 +13,7 @@
  */
 
 import { guardBeacon } from './browser/beacon.js'
-import { guardConnections } from './browser/connections.js'
+import { guardEventSource, guardWebSocket } from './browser/connections.js'
 import { compileEngine, ENGINE, load, PageEngine } from './browser/engine.js'
 import { PageError, type PageVerdict } from './browser/error.js'
 import { guardFetch } from './browser/fetch.js'
@@ -56,7 +56,7 @@ export async function protect(policy: string | URL | object, options: ProtectOpt
     onRefusal?.(refusal)
     dispatchEvent(new CustomEvent('hostbound-refusal', { detail: refusal }))
   })
-  for (const guard of [guardFetch, guardXhr, guardConnections, guardBeacon]) guard(gate)
+  for (const guard of [guardFetch, guardXhr, guardWebSocket, guardEventSource, guardBeacon]) guard(gate)
   if (worker !== undefined) void register(worker)
   let text = ''
   try {

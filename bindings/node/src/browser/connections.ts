@@ -1,30 +1,40 @@
 import { absolute, type Gate, replace } from './gate.js'
 import { native } from './natives.js'
 
-/** A port that no browser connects to (WHATWG Fetch §2.9): the platform fails by itself, with the events that it has for that. */
-const NO_SOCKET = 'wss://[::1]:1/'
+/** Where an EventSource fails for good, without a request and with the event that the platform has for that. */
+const NOWHERE = 'about:invalid'
 
-/** Where an EventSource fails for good, without a request. */
-const NO_EVENTS = 'about:invalid'
-
-/** Guards `WebSocket` and `EventSource`: what is refused is an object that fails as the platform lets one fail. */
-export function guardConnections(gate: Gate): void {
-  guardConstructor(gate, WebSocket, 'WebSocket', NO_SOCKET)
-  guardConstructor(gate, EventSource, 'EventSource', NO_EVENTS)
+/** Guards `WebSocket`. What is refused throws as it does for mixed content: no URL fails alike in all browsers and under every content security policy. */
+export function guardWebSocket(gate: Gate): void {
+  guardConstructor(gate, WebSocket, 'WebSocket', (_, error) => {
+    throw new DOMException(error.message, 'SecurityError')
+  })
 }
 
-function guardConstructor(gate: Gate, original: typeof WebSocket | typeof EventSource, name: string, nowhere: string): void {
+/** Guards `EventSource`. What is refused is one that has failed. */
+export function guardEventSource(gate: Gate): void {
+  guardConstructor(gate, EventSource, 'EventSource', (url, _, construct) => {
+    const source = construct(NOWHERE)
+    native.defineProperty(source, 'url', { value: url, configurable: true })
+    return source
+  })
+}
+
+/** What becomes of a URL that is refused; the last parameter makes an object for another one. */
+type Refuse = (url: string, error: Error, construct: (url: string) => object) => object
+
+function guardConstructor(gate: Gate, original: typeof WebSocket | typeof EventSource, name: string, refuse: Refuse): void {
   const construct = (_: object, parameters: unknown[], target: Function): object => {
     if (parameters.length === 0) return native.construct(original, parameters, target)
     const [asked, ...rest] = parameters
     const text = native.String(asked)
+    const made = (url: string): object => native.construct(original, [url, ...rest], target)
     const url = absolute(text)
     // What is no URL the platform refuses by itself.
-    const href = url && native.href(url)
-    if (href === undefined || gate.refusal(href, []) === undefined) return native.construct(original, [text, ...rest], target)
-    const connection = native.construct(original, [nowhere, ...rest], target)
-    native.defineProperty(connection, 'url', { value: href, configurable: true })
-    return connection
+    if (url === undefined) return made(text)
+    const href = native.href(url)
+    const error = gate.refusal(href, [])
+    return error === undefined ? made(text) : refuse(href, error, made)
   }
   const guarded = new native.Proxy(original, { construct })
   // Else the original is what `constructor` says.

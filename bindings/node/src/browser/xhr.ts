@@ -33,6 +33,7 @@ export function guardXhr(gate: Gate): void {
     native.apply(open, self, [...read, ...rest])
     if (url === undefined) return
     if (user !== undefined && user !== null) url.username = native.String(user)
+    url.hash = ''
     remember(self, { method: read[0], url: native.href(url), isAsync: parameters.length < 3 || Boolean(isAsync), headers: [] })
   })
 
@@ -51,22 +52,17 @@ export function guardXhr(gate: Gate): void {
       native.apply(open, self, [request.method, NOWHERE, request.isAsync])
       return void native.apply(send, self, [])
     }
-    /** True, and the answer gone, if it came from where it must not. */
-    const isTaken = (): boolean => {
+    let isTaken = false
+    const onAnswer = (event: Event): void => {
       const from = native.apply(responseUrl, self, []) as string
-      const isElsewhere = from !== '' && from !== absolute(request.url)?.href.split('#')[0]
-      if (!isElsewhere || gate.refusal(from, request.headers, request.url) === undefined) return false
+      if (from === '' || from === request.url || gate.refusal(from, request.headers, request.url) === undefined) return
+      isTaken = true
+      event.stopImmediatePropagation()
       native.apply(abort, self, [])
-      return true
     }
-    if (request.isAsync) {
-      const onHeaders = (event: Event): void => {
-        if (self.readyState === 2 && isTaken()) event.stopImmediatePropagation()
-      }
-      // Captured, it comes before the page's own.
-      native.apply(addEventListener, self, ['readystatechange', onHeaders, { capture: true, once: true }])
-    }
+    // The first event tells that there is an answer. Captured, it comes before the page's own.
+    native.apply(addEventListener, self, ['readystatechange', onAnswer, { capture: true, once: true }])
     native.apply(send, self, parameters)
-    if (!request.isAsync && isTaken()) throw new DOMException('Failed to execute \'send\'', 'NetworkError')
+    if (isTaken && !request.isAsync) throw new DOMException('the answer came from where it must not', 'NetworkError')
   })
 }

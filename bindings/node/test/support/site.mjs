@@ -1,5 +1,6 @@
 // A site for tests of the guard of pages: what it serves, and every request that reaches it, under whatever name.
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
@@ -52,6 +53,11 @@ export async function site(t, files) {
     at: (name, path = '/') => `http://${name}:${port}${path}`,
     /** What was asked for since the last time. */
     asked: () => requests.splice(0),
+    /** The same in order, once there are so many. */
+    askedOf: async (count) => {
+      while (requests.length < count) await once(server, 'request')
+      return requests.splice(0).sort()
+    },
   }
 }
 
