@@ -80,7 +80,7 @@ async function answer(keeper: Keeper, request: Request, isNavigation: boolean, o
     const guard = await keeper.ready()
     verdict = judge(guard, request)
     // The policy may list the name by now.
-    if (verdict.decision === 'deny' && isNavigation) verdict = judge(await keeper.refresh(), request)
+    if (verdict.decision === 'deny' && isNavigation) verdict = judge(await keeper.reload(), request)
   } catch (error) {
     console.error('hostbound: everything is refused', error)
   }
@@ -123,12 +123,16 @@ class Keeper {
 
   /** The guard, once it is there. */
   async ready(): Promise<PageEngine> {
-    return this.current ?? this.refresh()
+    return this.current ?? this.reload()
   }
 
-  /** The guard by a policy of these seconds, or the one before if that cannot be had. */
+  /** The guard by a policy of these seconds. */
   async refresh(): Promise<PageEngine> {
-    if (this.current !== undefined && performance.now() - this.#loaded < FRESH) return this.current
+    return this.current !== undefined && performance.now() - this.#loaded < FRESH ? this.current : this.reload()
+  }
+
+  /** The guard by the policy as it is now, or as it was before if that cannot be had. */
+  async reload(): Promise<PageEngine> {
     this.#loading ??= this.#load().finally(() => (this.#loading = undefined))
     return this.#loading
   }

@@ -5,35 +5,9 @@ import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { readJson } from '../support/files.mjs'
+import { FILES, FOREIGN, guardOf, NAMES, opened, OWN } from '../support/guarded.mjs'
 import { site } from '../support/site.mjs'
 import { expand, pinned, sorted } from '../support/vectors.mjs'
-
-/** What the app is called, and what an attacker has it called. The latter two are this machine as well: the first is a secure context, the second is not. */
-const OWN = 'app.localhost'
-const FOREIGN = ['foreign.localhost', 'foreign.example']
-
-const policy = (port) => ({
-  version: 1,
-  hosts: { allow: [OWN, 'own.example'] },
-  egress: { allow: [`http://api.localhost:${port}`], credentials: { [`http://api.localhost:${port}`]: ['x-key'] } },
-})
-
-const page = (script) => `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">${script}<body><p>shell</p></body></html>`
-const boot = (more = '') => `<script type="module" src="/hostbound/dist/browser/boot.js" data-policy="/hostbound.public.json" data-app="/app.js"${more}></script>`
-
-const FILES = {
-  '/': page(boot()),
-  '/hostbound.public.json': (port) => JSON.stringify(policy(port)),
-  '/app.js': "globalThis.started = performance.now(); await fetch('/api/started')",
-}
-
-/** What the guard itself asks for under a name. */
-const GUARD = [
-  'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/connections.js', 'dist/browser/engine.js', 'dist/browser/error.js',
-  'dist/browser/fetch.js', 'dist/browser/gate.js', 'dist/browser/natives.js', 'dist/browser/notice.js', 'dist/browser/xhr.js', 'dist/errors.js',
-  'wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm',
-]
-const guardOf = (name) => [...GUARD.map((path) => `GET ${name}/hostbound/${path}`), `GET ${name}/hostbound.public.json`]
 
 /** In the page: what each API comes to with a server under a name. */
 async function askAll(host, port) {
@@ -92,24 +66,15 @@ const REFUSED = {
 }
 
 for (const name of Object.keys(BROWSERS)) {
-  test(name, async (t) => {
-    const browser = await launched(t, name, ['own.example', 'foreign.example'])
+  test(name, { timeout: 60_000 }, async (t) => {
+    const browser = await launched(t, name, NAMES)
     if (browser === undefined) return
     t.diagnostic(await browser.version())
-
-    /** A page of a site, opened under a name; what became of it is known when this is done. */
-    const opened = async (t, site, host, path = '/') => {
-      const page = await browser.newPage()
-      t.after(() => page.close())
-      await page.goto(site.at(host, path))
-      await page.waitForFunction(() => globalThis.started !== undefined || document.querySelector('main[role=alert]') !== null, { timeout: 5000 })
-      return page
-    }
 
     await t.test('under its own name the app starts', async (t) => {
       const served = await site(t, FILES)
       for (const host of [OWN, 'own.example']) {
-        await opened(t, served, host)
+        await opened(t, browser, served, host)
         assert.deepEqual(served.asked().sort(), [`GET ${host}/`, ...guardOf(host), `GET ${host}/app.js`, `GET ${host}/api/started`].sort())
       }
     })
@@ -117,7 +82,7 @@ for (const name of Object.keys(BROWSERS)) {
     await t.test('under a foreign name nothing starts, and nothing is asked for but the guard', async (t) => {
       const served = await site(t, FILES)
       for (const host of FOREIGN) {
-        const page = await opened(t, served, host)
+        const page = await opened(t, browser, served, host)
         assert.equal(await page.evaluate(() => globalThis.started), undefined)
         const text = await page.evaluate(() => document.body.innerText)
         assert.match(text, new RegExp(`opened as ${host}:\\d+`))
@@ -129,7 +94,7 @@ for (const name of Object.keys(BROWSERS)) {
 
     await t.test('each API reaches its own origin and what is listed, and nothing else', async (t) => {
       const served = await site(t, FILES)
-      const page = await opened(t, served, OWN)
+      const page = await opened(t, browser, served, OWN)
       await page.evaluate(() => {
         globalThis.refusals = []
         addEventListener('hostbound-refusal', ({ detail }) => globalThis.refusals.push([new URL(detail.url).pathname, detail.verdict.reason]))
@@ -146,7 +111,7 @@ for (const name of Object.keys(BROWSERS)) {
 
     await t.test('credential headers go to the origins that they are bound to', async (t) => {
       const served = await site(t, FILES)
-      const page = await opened(t, served, OWN)
+      const page = await opened(t, browser, served, OWN)
       served.asked()
       const ask = (host, header) => page.evaluate(async (url, header) => {
         const fetched = await fetch(url, { headers: { [header]: 'x' } }).then(() => 'fetched', ({ cause }) => cause.verdict.reason)
@@ -169,7 +134,7 @@ for (const name of Object.keys(BROWSERS)) {
 
     await t.test('an answer from where a redirect must not lead is not read', async (t) => {
       const served = await site(t, FILES)
-      const page = await opened(t, served, OWN)
+      const page = await opened(t, browser, served, OWN)
       const { port } = served
       const ask = (host, to) => page.evaluate(async (url) => {
         const fetched = await fetch(url).then((response) => response.text(), ({ cause }) => cause?.verdict?.reason ?? 'failed')
@@ -204,7 +169,7 @@ for (const name of Object.keys(BROWSERS)) {
       }
       for (const [what, files] of Object.entries(broken)) {
         const served = await site(t, { ...FILES, ...files })
-        const page = await opened(t, served, OWN)
+        const page = await opened(t, browser, served, OWN)
         assert.equal(await page.evaluate(() => globalThis.started), undefined, what)
         assert.match(await page.evaluate(() => document.body.innerText), /could not be found out/, what)
         assert.deepEqual(served.asked().sort(), [`GET ${OWN}/`, ...guardOf(OWN)].sort(), what)
@@ -216,7 +181,7 @@ for (const name of Object.keys(BROWSERS)) {
 
     await t.test('every page vector has the verdict that it wants', async (t) => {
       const served = await site(t, FILES)
-      const page = await opened(t, served, OWN)
+      const page = await opened(t, browser, served, OWN)
       const { policies, cases } = readJson('tests/vectors/page.json')
       const vectors = cases.map(({ id, policy, request, want }) => ({ id, policy: JSON.stringify(expand(policies[policy] ?? policy)), request: JSON.stringify(expand(request)), want: expand(want) }))
       const verdicts = await page.evaluate(async (vectors) => {

@@ -11,10 +11,11 @@ import { WebSocketServer } from 'ws'
 import { listening, stop } from './raw.mjs'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
-const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.html': 'text/html' }
+const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' }
 
-/** Starts a site until the test ends. `files`: what is served beside the package under `/hostbound/`, by path: a text, or a function of the port. */
-export async function site(t, files) {
+/** Starts a site until the test ends. `described`: what is served beside the package under `/hostbound/`, by path: a text, or a function of the port. */
+export async function site(t, described) {
+  const files = { ...described }
   const requests = []
   const server = await listening(createServer())
   const { port } = server.address()
@@ -46,9 +47,13 @@ export async function site(t, files) {
     record(request, 'WS')
     sockets.handleUpgrade(request, socket, head, (connection) => connection.send('message'))
   })
-  t.after(() => stop(server))
+  t.after(() => {
+    for (const connection of sockets.clients) connection.terminate()
+    return stop(server)
+  })
   return {
     port,
+    /** May be changed. */
     files,
     at: (name, path = '/') => `http://${name}:${port}${path}`,
     /** What was asked for since the last time. */
@@ -64,5 +69,5 @@ export async function site(t, files) {
 /** No more than this is what a page needs, but for the destinations: these the guard must refuse, not the browser. */
 function policyOf(port) {
   const others = ['api', 'evil'].map((name) => `http://${name}.localhost:${port} ws://${name}.localhost:${port}`)
-  return `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ${others.join(' ')}; img-src 'self' http://evil.localhost:${port} http://api.localhost:${port}; worker-src 'self'; frame-src 'self'`
+  return `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' data: blob: ${others.join(' ')}; img-src 'self' http://evil.localhost:${port} http://api.localhost:${port}; worker-src 'self'; frame-src 'self'; base-uri 'self' http://evil.localhost:${port}`
 }
