@@ -1,11 +1,13 @@
 // The guard of pages, in real browsers: under a foreign name nothing starts, under its own everything that the policy lists works, and nothing else.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import test from 'node:test'
+import { gzipSync } from 'node:zlib'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { readJson } from '../support/files.mjs'
-import { FILES, FOREIGN, guardOf, NAMES, opened, OWN } from '../support/guarded.mjs'
+import { FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
 import { site } from '../support/site.mjs'
 import { expand, pinned, sorted } from '../support/vectors.mjs'
 
@@ -177,6 +179,27 @@ for (const name of Object.keys(BROWSERS)) {
         await page.evaluate(askAll, OWN, served.port)
         assert.deepEqual(served.asked(), [], what)
       }
+    })
+
+    await t.test('what it weighs, and how long it takes', async (t) => {
+      const files = GUARD.filter((path) => path !== 'dist/browser/boot.js').map((path) => readFileSync(new URL(`../../${path}`, import.meta.url)))
+      const engine = files.at(-1)
+      const weight = (...parts) => `${parts.reduce((sum, part) => sum + part.length, 0)} bytes, ${parts.reduce((sum, part) => sum + gzipSync(part, { level: 9 }).length, 0)} gzipped`
+      t.diagnostic(`the engine: ${weight(engine)}; the modules: ${weight(...files.slice(0, -1))}`)
+      const served = await site(t, {
+        ...FILES,
+        '/timed': html('<script type="module" src="/timed.js"></script>'),
+        '/timed.js': "import { protect } from '/hostbound/dist/browser.js'\nconst begun = performance.now()\nawait protect('/hostbound.public.json')\nglobalThis.started = [performance.now(), performance.now() - begun]",
+      })
+      const times = []
+      for (let run = 0; run < 9; run += 1) {
+        const page = await opened(t, browser, served, OWN, '/timed')
+        times.push(await page.evaluate(() => globalThis.started))
+        await page.close()
+      }
+      const median = (index) => times.map((time) => time[index]).sort((one, other) => one - other)[4]
+      t.diagnostic(`ready ${median(0).toFixed(0)} ms after the navigation began, ${median(1).toFixed(0)} ms after \`protect\` was called: median of ${times.length}, over loopback, nothing cached`)
+      assert.ok(median(0) < 3000 && median(1) < 3000)
     })
 
     await t.test('every page vector has the verdict that it wants', async (t) => {

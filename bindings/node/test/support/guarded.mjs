@@ -20,7 +20,7 @@ export const FILES = {
 }
 
 /** What the guard itself asks for under a name. */
-const GUARD = [
+export const GUARD = [
   'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/connections.js', 'dist/browser/engine.js', 'dist/browser/error.js',
   'dist/browser/fetch.js', 'dist/browser/gate.js', 'dist/browser/natives.js', 'dist/browser/notice.js', 'dist/browser/xhr.js', 'dist/errors.js',
   'wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm',
@@ -33,7 +33,7 @@ export const NAMES = ['own.example', 'foreign.example']
 /** A page of a site, opened under a name; what became of it is known when this is done. */
 export async function opened(t, browser, site, host, path = '/') {
   const page = await browser.newPage()
-  t.after(() => page.close())
+  t.after(() => page.isClosed() || page.close())
   await page.goto(site.at(host, path))
   await known(page)
   return page
