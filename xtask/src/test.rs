@@ -124,7 +124,7 @@ fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
     setup::ensure(
         &[
             setup::BUILD.as_slice(),
-            &[Tool::OpenSsl, Tool::Redis, Tool::Python],
+            &[Tool::Firefox, Tool::OpenSsl, Tool::Redis, Tool::Python],
             &lab::TOOLS,
         ]
         .concat(),
@@ -171,8 +171,10 @@ fn build(_: Extent, tally: &mut Tally) -> Result<()> {
 
 fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
     let mut run = Run::npm(script);
-    if let Some(path) = doctor::chromium() {
-        run = run.env("CHROMIUM", path);
+    for (variable, path) in [("CHROMIUM", doctor::chromium()), ("FIREFOX", doctor::firefox())] {
+        if let Some(path) = path {
+            run = run.env(variable, path);
+        }
     }
     count(Runner::Node, widened(run, extent), tally)
 }

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
-import { boot, FILES, NAMES, opened, OWN, page as html, policy } from '../support/guarded.mjs'
+import { boot, FILES, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
 import { site } from '../support/site.mjs'
 
 const SITE = {
   ...FILES,
   '/worker.js': (port) => `fetch('http://evil.localhost:${port}/api/worker').then(() => postMessage('reached'), () => postMessage('stopped'))`,
   '/with-worker': html(boot(' data-worker="/sw.js"')),
-  '/sw.js': "import { guardWorker } from '/hostbound/dist/browser/worker.js'\nguardWorker({ policy: '/hostbound.public.json' })",
+  '/sw.js': worker,
   '/pending': html('<script type="module" src="/pending.js"></script>'),
   '/pending.js': (port) => `
     import { protect } from '/hostbound/dist/browser.js'

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
-import { boot, FILES, known, NAMES, opened, OWN, page as html, policy } from '../support/guarded.mjs'
+import { boot, FILES, known, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
 import { site } from '../support/site.mjs'
 
 const FOREIGN = 'foreign.localhost'
@@ -15,7 +15,7 @@ const missing = () => {
 const SITE = {
   ...FILES,
   '/': html(`<script src="/early.js"></script>${boot(' data-worker="/sw.js"')}`),
-  '/sw.js': "import { guardWorker } from '/hostbound/dist/browser/worker.js'\nguardWorker({ policy: '/hostbound.public.json' })",
+  '/sw.js': worker,
   // Runs before any module, and so before the guard of the page.
   '/early.js': (port) => `
     const image = (url) => new Promise((resolve) => Object.assign(new Image(), { src: url, onload: () => resolve('image'), onerror: () => resolve('none') }))

@@ -1,4 +1,13 @@
-// A guarded app, and how it is opened.
+// A guarded app, as docs/browser-guard.md makes one, and how it is opened.
+
+import { readFileSync } from 'node:fs'
+
+import { inRepository } from './files.mjs'
+
+const guide = readFileSync(inRepository('docs/browser-guard.md'), 'utf8')
+/** The guide's own lines: the script of the page, and the whole of a service worker. */
+const [, script] = /```html\n(.*?)```/s.exec(guide)
+export const [, worker] = /```js\n(import \{ guardWorker.*?)```/s.exec(guide)
 
 /** What the app is called, and what an attacker has it called. The latter two are this machine as well: the first is a secure context, the second is not. */
 export const OWN = 'app.localhost'
@@ -11,12 +20,12 @@ export const policy = (port) => ({
 })
 
 export const page = (script) => `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">${script}<body><p>shell</p></body></html>`
-export const boot = (more = '') => `<script type="module" src="/hostbound/dist/browser/boot.js" data-policy="/hostbound.public.json" data-app="/app.js"${more}></script>`
+export const boot = (more = '') => script.replace('></script>', `${more}></script>`)
 
 export const FILES = {
   '/': page(boot()),
   '/hostbound.public.json': (port) => JSON.stringify(policy(port)),
-  '/app.js': "globalThis.started = performance.now(); await fetch('/api/started')",
+  '/app.js': "await fetch('/api/started'); globalThis.started = performance.now()",
 }
 
 /** What the guard itself asks for under a name. */
