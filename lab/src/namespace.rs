@@ -142,7 +142,10 @@ pub(crate) fn set_up() -> io::Result<()> {
         ("/etc/resolv.conf", format!("nameserver {resolver}\n")),
         // Other sources would ask services outside of the namespace, over their sockets.
         ("/etc/nsswitch.conf", "hosts: files dns\n".to_owned()),
-        ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n".to_owned()),
+        (
+            "/etc/hosts",
+            hosts(&fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()),
+        ),
     ] {
         if Path::new(path).exists() {
             let ours = folder("etc")?.join(path.trim_start_matches("/etc/"));
@@ -155,6 +158,11 @@ pub(crate) fn set_up() -> io::Result<()> {
         run_command("mount", &["-t", "tmpfs", "hostbound-lab", "/run/nscd"], None)?;
     }
     Ok(())
+}
+
+/// The machine's own name too: Firefox asks for it.
+fn hosts(own_name: &str) -> String {
+    format!("127.0.0.1 localhost\n::1 localhost\n127.0.0.1 {}\n", own_name.trim())
 }
 
 /// A folder of the lab's own.
