@@ -84,9 +84,10 @@ impl Page {
                     .map_err(|error| Failure::Usage(format!("--remote-debugging-port {port}: {error}")))
             })
             .transpose()?;
+        let mut browser = String::new();
         let shown = |event| match event {
-            Event::Browser { browser } => say(&format!("{} {}", browser.kind.name(), browser.version)),
-            Event::Page { url } => self.tell(&url, remote_debugging.as_ref()),
+            Event::Browser { browser: found } => browser = format!("{} {}", found.kind.name(), found.version),
+            Event::Page { url } => self.tell(&url, &browser, remote_debugging.as_ref()),
             _ => {}
         };
         namespace::run(&Work::Page(plan), remote_debugging.as_ref(), &INSIDE, shown)
@@ -94,12 +95,12 @@ impl Page {
         Ok(Exit::Clean)
     }
 
-    fn tell(&self, url: &str, remote_debugging: Option<&TcpListener>) {
-        if !self.headless {
-            say(&format!(
-                "{url} is open in a window of its own; close it, or press Ctrl-C, to end"
-            ));
-        }
+    fn tell(&self, url: &str, browser: &str, remote_debugging: Option<&TcpListener>) {
+        say(&if self.headless {
+            format!("{url} is open in {browser}, without a window; press Ctrl-C to end")
+        } else {
+            format!("{url} is open in {browser}; close its window, or press Ctrl-C, to end")
+        });
         if let Some(address) = remote_debugging.and_then(|listener| listener.local_addr().ok()) {
             // If nobody reads it, nobody needs it.
             output::line(&format!("remote debugging at {address}")).ok();
