@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -78,6 +78,22 @@ async function attack(ports, until) {
 /** In the page: the statuses of requests for these paths. */
 const statuses = (asked) => Promise.all(asked.map(async ([path, options]) => (await fetch(path, options)).status))
 
+/** The network interfaces of the lab that this process has started. */
+function interfacesOf(parent) {
+  const parentOf = (id) => Number(readFileSync(`/proc/${id}/stat`, 'utf8').replace(/.*\) /, '').split(' ')[1])
+  const isBelow = (id) => id === parent || (id > 1 && isBelow(parentOf(id)))
+  const inside = readdirSync('/proc').find((name) => {
+    try {
+      const [program, ...words] = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
+      return program !== 'unshare' && words.includes('inside') && isBelow(Number(name))
+    } catch {
+      return false // It has ended while we looked.
+    }
+  })
+  const lines = readFileSync(`/proc/${inside}/net/dev`, 'utf8').split('\n').slice(2)
+  return lines.filter(Boolean).map((line) => line.split(':')[0].trim())
+}
+
 async function listening(address) {
   const server = createServer((request, response) => response.end('hello')).listen(0, address)
   await once(server, 'listening')
@@ -149,7 +165,8 @@ test('a run against services of this machine, and what the server refuses', asyn
     for (const kind of ['open', 'close', 'case']) assert.equal(events.filter(({ event }) => event === kind).length, run.cases.length, kind)
     assert.doesNotMatch(JSON.stringify(events), /hostbound-canary-[0-9a-f]{32}/)
   })
-  await t.test('nothing else was asked for', async () => {
+  await t.test('there is no way out, and no name of anybody else was asked for', async () => {
+    assert.deepEqual(interfacesOf(child.pid), ['lo'])
     const { strays } = await page.evaluate(async () => (await fetch('/lab.json')).json())
     assert.deepEqual(strays, [])
   })
