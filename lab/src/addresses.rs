@@ -13,6 +13,10 @@ pub(crate) const DNS_BEHIND_RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 53,
 /// Where the page reports and asks for the flip. Never rebound, so that no browser gates it.
 pub(crate) const CONTROL: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 2);
 pub(crate) const CONTROL_PORT: u16 = 9000;
+/// The self-test page; port 80. Public to browsers, as the attackers are.
+pub(crate) const PAGE: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 3);
+/// Its label below the apex.
+pub(crate) const PAGE_LABEL: &str = "page";
 /// Where a guard listens that cannot say which port it took.
 pub(crate) const GUARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 /// A target in the local address space.
@@ -51,6 +55,7 @@ pub(crate) fn batch() -> String {
     let mut lines = vec![
         "link set lo up".to_owned(),
         format!("addr add {CONTROL}/32 dev lo"),
+        format!("addr add {PAGE}/32 dev lo"),
         format!("addr add {LOCAL_TARGET}/32 dev lo"),
     ];
     for slot in 0..SLOTS {

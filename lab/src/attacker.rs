@@ -36,6 +36,8 @@ pub(crate) struct PageConfiguration {
     /// Where it reports to, without a slash at the end.
     pub(crate) control: String,
     pub(crate) method: Method,
+    /// Whether the browser opens a window after a click only.
+    pub(crate) needs_click: bool,
     /// Names to ask for before each attempt; 0: none.
     pub(crate) flush: u32,
     pub(crate) closed_port: u16,
@@ -131,12 +133,13 @@ impl ControlServer {
         Ok(server)
     }
 
-    pub(crate) fn add(&self, token: String, controlled: Controlled) {
-        self.with(|cases| cases.insert(token, Arc::new(controlled)));
-    }
-
-    pub(crate) fn remove(&self, token: &str) {
-        self.with(|cases| cases.remove(token));
+    /// The case is known until what is returned is dropped.
+    pub(crate) fn add(&self, token: String, controlled: Controlled) -> Known {
+        self.with(|cases| cases.insert(token.clone(), Arc::new(controlled)));
+        Known {
+            server: self.clone(),
+            token,
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Arc<Controlled>>) -> T) -> T {
@@ -167,6 +170,18 @@ impl ControlServer {
             .headers_mut()
             .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         response
+    }
+}
+
+/// A case that the control server knows.
+pub(crate) struct Known {
+    server: ControlServer,
+    token: String,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.server.with(|cases| cases.remove(&self.token));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -10,17 +10,17 @@ use tokio::time::sleep;
 
 use crate::addresses;
 use crate::attacker::{Attacker, Controlled, MARKER, PageConfiguration};
-use crate::browser::{Browser, Tab};
 use crate::canary::{SECRET_PREFIX, random_hex};
 use crate::case::{BrowserKind, Case, Method};
 use crate::guard::{Asked, Guard};
-use crate::inside::Stage;
 use crate::log::{Control, Logs, PageReport};
+use crate::opener::{Opened, Opener};
 use crate::oracle;
-use crate::plan::PlannedTarget;
+use crate::stage::{Placed, Stage};
 use crate::strategy::{Roles, Strategy};
 use crate::tap::{Tap, Upstream};
 use crate::verdict::{CaseResult, Outcome, Target, TargetKind};
+use crate::zone::{SessionLog, Zone};
 
 /// How long the page may take to run.
 const PAGE_PATIENCE: Duration = Duration::from_secs(15);
@@ -35,31 +35,25 @@ const CLICK: Duration = Duration::from_secs(1);
 /// Chances of a strategy in which the target may answer first.
 const CHANCES: u32 = 8;
 
-pub(crate) async fn carry_out(stage: &Stage, browser: &Browser, case: &Case) -> CaseResult {
-    let Some((planned, target, upstream)) = stage.targets.iter().find(|(planned, ..)| planned.name == case.target)
-    else {
+pub(crate) async fn carry_out(stage: &Stage, targets: &[Placed], opener: &Opener<'_>, case: &Case) -> CaseResult {
+    let Some(placed) = targets.iter().find(|placed| placed.planned.name == case.target) else {
         return broken(case, "no target has this name");
     };
-    let (Some(upstream), Some(_)) = (upstream, target.own_name_status) else {
+    let target = &placed.target;
+    let (Some(upstream), Some(_)) = (&placed.upstream, target.own_name_status) else {
         let logs = Logs::default();
         return finished(case, String::new(), target, logs);
     };
     let mut chances = if case.strategy == Strategy::Random { CHANCES } else { 1 };
     loop {
         // A slot of its own each time: the listeners of the last one are still about to close.
-        let slot = stage.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(slot) = slot else {
+        let Some(slot) = stage.slot() else {
             return broken(case, "too many cases at a time");
         };
-        let result = match attempt(stage, browser, case, planned, upstream, slot).await {
+        let result = match attempt(stage, opener, case, placed, upstream, slot.number).await {
             Ok((authority, logs)) => finished(case, authority, target, logs),
             Err(error) => broken(case, &error.to_string()),
         };
-        stage
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(slot);
         chances -= 1;
         if chances == 0 || result.logs.page.is_some() {
             return result;
@@ -91,12 +85,13 @@ pub(crate) fn broken(case: &Case, why: &str) -> CaseResult {
 
 async fn attempt(
     stage: &Stage,
-    browser: &Browser,
+    opener: &Opener<'_>,
     case: &Case,
-    planned: &PlannedTarget,
+    placed: &Placed,
     upstream: &Upstream,
     slot: u8,
 ) -> io::Result<(String, Logs)> {
+    let planned = &placed.planned;
     let since = Instant::now();
     let port = addresses::port(slot);
     let attacker_v4 = addresses::attacker(case.attacker, slot);
@@ -113,6 +108,11 @@ async fn attempt(
             },
         )
         .map_err(io::Error::other)?;
+    // Whoever cancels the case closes its name.
+    let name = OpenName {
+        zone: &stage.zone,
+        label: &session.label,
+    };
     let authority = format!("{}:{port}", session.name);
     let mut target_addresses = vec![planned.address];
     if case.strategy == Strategy::Ipv6Loopback {
@@ -120,7 +120,7 @@ async fn attempt(
     }
     let tap = Tap::listen(&target_addresses, port, upstream.clone(), since).await?;
     let token = random_hex::<16>()?;
-    let configuration = page_configuration(browser.kind(), case, &planned.kind, &token);
+    let configuration = page_configuration(opener, case, &planned.kind, &token);
     let attackers = [IpAddr::V4(attacker_v4), IpAddr::V6(attacker_v6)];
     let attacker = Arc::new(Attacker::listen(&attackers, port, &configuration).await?);
     let (report, reports) = watch::channel(None);
@@ -144,42 +144,56 @@ async fn attempt(
         report,
         secret: stage.secret.clone(),
     };
-    stage.control.add(token.clone(), controlled);
+    let _controlled = stage.control.add(token.clone(), controlled);
     let control = control_answer(session.control, case.strategy.target(planned.address), port).await;
     let url = format!("http://{authority}/");
-    let tab = browser.open(&url).await;
+    let page = opener.open(&url).await;
     let mut logs = Logs::default();
-    if let Ok(tab) = &tab {
+    if let Ok(page) = &page {
         let watched = Watched {
             case,
             tap: &tap,
-            tab,
+            page,
             control,
             writes: configuration.write,
             flipped: &flipped,
         };
         watched.until_decided(reports.clone()).await;
-        logs.console = tab.console().await;
+        logs.console = page.console().await;
     }
     logs.control = control;
     logs.duration_ms = milliseconds(since.elapsed());
     logs.flipped_ms = flipped.get().copied().map(milliseconds);
     logs.page = reports.borrow().clone();
-    logs.dns = stage
-        .zone
-        .close(&session.label)
-        .map(|log| log.questions)
-        .unwrap_or_default();
+    logs.dns = name.close().map(|log| log.questions).unwrap_or_default();
     logs.connections = tap.connections();
-    if let Some(guard) = stage.guard.as_ref().filter(|_| planned.kind.is_guarded()) {
+    if let Some(guard) = stage.guard.as_ref().ok().filter(|_| planned.kind.is_guarded()) {
         add_refusals(guard, &mut logs).await;
     }
-    match tab {
-        Ok(tab) => tab.close().await,
+    match page {
+        Ok(page) => page.close().await,
         Err(error) => logs.console.push(error.to_string()),
     }
-    stage.control.remove(&token);
     Ok((authority, logs))
+}
+
+/// A name that is open until this is dropped.
+struct OpenName<'a> {
+    zone: &'a Zone,
+    label: &'a str,
+}
+
+impl OpenName<'_> {
+    fn close(&self) -> Option<SessionLog> {
+        self.zone.close(self.label)
+    }
+}
+
+impl Drop for OpenName<'_> {
+    fn drop(&mut self) {
+        // None if it is closed already.
+        let _ = self.close();
+    }
 }
 
 /// Adds what the guard said. Its answers come by one way and its words by another: those of what it refused are waited for.
@@ -200,11 +214,12 @@ async fn add_refusals(guard: &Guard, logs: &mut Logs) {
     }
 }
 
-fn page_configuration(browser: BrowserKind, case: &Case, target: &TargetKind, token: &str) -> PageConfiguration {
+fn page_configuration(opener: &Opener<'_>, case: &Case, target: &TargetKind, token: &str) -> PageConfiguration {
     PageConfiguration {
         control: format!("http://{}:{}/{token}", addresses::CONTROL, addresses::CONTROL_PORT),
         method: case.method,
-        flush: match browser {
+        needs_click: opener.blocks_popups(),
+        flush: match opener.kind() {
             _ if !case.strategy.flushes() => 0,
             // Caches of 1000 and of 1600 names.
             BrowserKind::Chromium => 1100,
@@ -241,7 +256,7 @@ async fn control_answer(name: String, target: IpAddr, port: u16) -> Control {
 struct Watched<'a> {
     case: &'a Case,
     tap: &'a Tap,
-    tab: &'a Tab,
+    page: &'a Opened,
     control: Control,
     writes: bool,
     flipped: &'a OnceLock<Duration>,
@@ -272,7 +287,7 @@ impl Watched<'_> {
             // A click before the first frame goes nowhere.
             let waits = self.case.method == Method::Popup && self.flipped.get().is_none();
             if waits && clicked.is_none_or(|at| at.elapsed() > CLICK) {
-                if self.tab.click().await.is_err() {
+                if self.page.click().await.is_err() {
                     return;
                 }
                 clicked = Some(Instant::now());

@@ -7,6 +7,7 @@ mod console;
 mod error;
 mod process;
 mod session;
+mod window;
 
 use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use console::Consoles;
 pub use error::{BrowserError, Trouble};
 use process::{Folders, Process, Witness};
 use session::Session;
+pub(crate) use window::{Window, WindowLaunch, version};
 
 /// How long a browser may take to open its port. On a loaded machine a first start takes its time.
 const STARTUP: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@
 //! network, the mounts and the files, all of which lie in a memory file system that is mounted there alone.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Shutdown, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::{env, fs, thread};
 
 use crate::addresses;
 use crate::handoff;
-use crate::plan::{Event, Plan};
+use crate::plan::{Event, Work};
 
 /// Everything that the lab writes lies below; a memory file system of its own.
 pub(crate) const FOLDER: &str = "/dev/shm";
@@ -44,12 +44,18 @@ impl From<io::Error> for LabError {
     }
 }
 
-/// Carries a plan out in namespaces of its own. `arguments` make this program call [`crate::inside::run`].
+/// Has work done in namespaces of its own. `arguments` make this program call [`crate::inside::run`]; at `remote_debugging`, a listener out here, the browser
+/// can be driven.
 ///
 /// # Errors
 ///
-/// When the machine does not let us, or the run breaks.
-pub fn run(plan: &Plan, arguments: &[&str], mut on_event: impl FnMut(Event)) -> Result<(), LabError> {
+/// When the machine does not let us, or the work breaks.
+pub fn run(
+    work: &Work,
+    remote_debugging: Option<&TcpListener>,
+    arguments: &[&str],
+    mut on_event: impl FnMut(Event),
+) -> Result<(), LabError> {
     let unshare = unshare()?;
     let (socket, theirs) = UnixStream::pair()?;
     let mut child = Command::new(&unshare[0])
@@ -59,10 +65,11 @@ pub fn run(plan: &Plan, arguments: &[&str], mut on_event: impl FnMut(Event)) -> 
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
         .spawn()?;
-    let services = plan.services();
+    handoff::hand_in(&socket, remote_debugging)?;
     let joining = socket.try_clone()?;
-    let joiner = thread::spawn(move || handoff::join_all(&joining, &services));
-    let mut line = serde_json::to_string(plan).map_err(io::Error::other)?;
+    let permitted = work.clone();
+    let joiner = thread::spawn(move || handoff::join_all(&joining, |service| permitted.may_reach(service)));
+    let mut line = serde_json::to_string(work).map_err(io::Error::other)?;
     line.push('\n');
     (&socket).write_all(line.as_bytes())?;
     let mut outcome = Err(LabError::Failed("the lab ended before its work was done".to_owned()));
@@ -86,6 +93,13 @@ pub fn run(plan: &Plan, arguments: &[&str], mut on_event: impl FnMut(Event)) -> 
 
 /// The command that makes the namespaces: as root, or as whoever may make user namespaces.
 fn unshare() -> Result<Vec<String>, LabError> {
+    if !cfg!(target_os = "linux") {
+        return Err(LabError::Machine(
+            "the lab needs Linux: only there can a browser have a network and a resolver of its own. Here `hostbound check`, `test`, `decide` and the guards \
+             work as everywhere, and so does the lab in a virtual machine, or in a container that may make namespaces (`--cap-add SYS_ADMIN --cap-add NET_ADMIN`)"
+                .to_owned(),
+        ));
+    }
     const NAMESPACES: [&str; 6] = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let mut said = String::new();
     for user in [&[][..], &["--user", "--map-root-user"]] {
@@ -128,7 +142,10 @@ pub(crate) fn set_up() -> io::Result<()> {
         ("/etc/resolv.conf", format!("nameserver {resolver}\n")),
         // Other sources would ask services outside of the namespace, over their sockets.
         ("/etc/nsswitch.conf", "hosts: files dns\n".to_owned()),
-        ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n".to_owned()),
+        (
+            "/etc/hosts",
+            hosts(&fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()),
+        ),
     ] {
         if Path::new(path).exists() {
             let ours = folder("etc")?.join(path.trim_start_matches("/etc/"));
@@ -141,6 +158,11 @@ pub(crate) fn set_up() -> io::Result<()> {
         run_command("mount", &["-t", "tmpfs", "hostbound-lab", "/run/nscd"], None)?;
     }
     Ok(())
+}
+
+/// The machine's own name too: Firefox asks for it.
+fn hosts(own_name: &str) -> String {
+    format!("127.0.0.1 localhost\n::1 localhost\n127.0.0.1 {}\n", own_name.trim())
 }
 
 /// A folder of the lab's own.

@@ -17,7 +17,58 @@ pub use html::html;
 pub use junit::junit;
 pub use table::table;
 
-use crate::verdict::Run;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::verdict::{Conclusion, Outcome, Run, ServiceVerdict};
+
+/// Something to do next, the most urgent first.
+#[derive(Debug, Serialize)]
+pub struct Advice {
+    /// The target that it is about, if it is about one.
+    pub service: Option<String>,
+    pub text: String,
+    /// A whole policy to do it with, as TOML.
+    pub policy: Option<String>,
+}
+
+/// What to do after a run.
+#[must_use]
+pub fn advice(run: &Run) -> Vec<Advice> {
+    let steps = conclusion::steps(run).into_iter();
+    steps
+        .map(|step| Advice {
+            service: step.service,
+            text: step.text,
+            policy: step.policy,
+        })
+        .collect()
+}
+
+/// What outcomes, verdicts and conclusions are called, for pages that show runs: `www/words.json`.
+#[must_use]
+pub fn words() -> Value {
+    let outcomes = Outcome::ALL.map(|outcome| {
+        let words = words::outcome(outcome);
+        let value = json!({
+            "word": words.word,
+            "symbol": words.symbol,
+            "tone": words.tone.name(),
+            "proves": words.proves,
+            "leaves_open": words.leaves_open,
+        });
+        (outcome.name().to_owned(), value)
+    });
+    let short = |(symbol, word, tone): (&str, &str, words::Tone)| json!({ "word": word, "symbol": symbol, "tone": tone.name() });
+    let verdicts = ServiceVerdict::ALL.map(|verdict| (verdict.name().to_owned(), short(words::verdict(verdict, 0))));
+    let conclusions =
+        Conclusion::ALL.map(|conclusion| (conclusion.name().to_owned(), short(words::conclusion(conclusion))));
+    json!({
+        "outcomes": Map::from_iter(outcomes),
+        "verdicts": Map::from_iter(verdicts),
+        "conclusions": Map::from_iter(conclusions),
+    })
+}
 
 /// The run itself, with a line feed at the end.
 #[must_use]
@@ -38,6 +89,17 @@ mod tests {
             let read: Run = serde_json::from_str(&json(&run)).unwrap();
             assert_eq!(read, run);
         }
+    }
+
+    #[test]
+    fn the_page_has_the_same_words() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../www/words.json");
+        let wanted = format!("{:#}\n", words());
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            wanted,
+            "write this into www/words.json"
+        );
     }
 
     /// `HOSTBOUND_LAB_REPORTS=DIRECTORY cargo test -p hostbound-lab -- --ignored look_at`

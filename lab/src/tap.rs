@@ -29,8 +29,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(crate) enum Upstream {
     /// A listener of the lab.
     Here(SocketAddr),
-    /// A service outside of the lab's namespace, by its number in the plan.
-    Outside(Handoff, u32),
+    /// A service outside of the lab's namespace.
+    Outside(Handoff, SocketAddr),
 }
 
 impl Upstream {

@@ -136,6 +136,8 @@ pub enum ServiceVerdict {
 }
 
 impl ServiceVerdict {
+    pub const ALL: [Self; 4] = [Self::Control, Self::Vulnerable, Self::Refuses, Self::NotTested];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -169,6 +171,8 @@ pub enum Conclusion {
 }
 
 impl Conclusion {
+    pub const ALL: [Self; 3] = [Self::Safe, Self::Vulnerable, Self::Inconclusive];
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

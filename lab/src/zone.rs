@@ -1,7 +1,7 @@
 //! The names of the lab: which sessions are open, how each of them answers, and what was asked of it.
 //! Messages and sockets are `dns`'s.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
@@ -16,6 +16,9 @@ use crate::strategy::{Answer, Phase, RecordKind, Roles, Strategy};
 
 /// Before a session's label, for the name that leads to the target from the start.
 const CONTROL: &str = "control-";
+
+/// Names of others that are remembered.
+const MAX_STRAYS: usize = 1000;
 
 /// The longest apex, so that every name below it fits into the 255 bytes of RFC 1035 section 2.3.4.
 const APEX_BYTES: usize = 150;
@@ -196,6 +199,17 @@ impl Zone {
         self.state().take_log(label, Instant::now())
     }
 
+    /// Gives a name directly below the apex an address of its own. It is never rebound, and questions for it are not logged.
+    pub fn fix(&self, label: &str, address: IpAddr) {
+        self.state().fixed.insert(label.to_ascii_lowercase(), address);
+    }
+
+    /// The names outside of the zone that were asked for, the first thousand of them.
+    #[must_use]
+    pub fn strays(&self) -> Vec<String> {
+        self.state().strays.iter().cloned().collect()
+    }
+
     /// Closes the session, whose names then are no more, and returns the rest of its log. `None` if no such session is open.
     pub fn close(&self, label: &str) -> Option<SessionLog> {
         let mut state = self.state();
@@ -222,7 +236,11 @@ impl Zone {
         let name = name.to_lowercase();
         if !apex.zone_of(&name) {
             // Resolvers that minimise their questions (RFC 9156) ask for the names above first.
-            return if name.zone_of(apex) { nothing } else { Reply::Refused };
+            if name.zone_of(apex) {
+                return nothing;
+            }
+            self.state().note_stray(&name);
+            return Reply::Refused;
         }
         let mut labels = name.iter().rev().skip(apex.iter().count());
         let Some(label) = labels.next() else { return nothing };
@@ -250,6 +268,9 @@ struct State {
     cases: HashMap<String, Open>,
     /// INVARIANT: the questions in the logs of all cases.
     kept: usize,
+    /// Addresses that never change, by label.
+    fixed: HashMap<String, IpAddr>,
+    strays: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -313,19 +334,28 @@ impl State {
         Some(log)
     }
 
+    fn note_stray(&mut self, name: &Name) {
+        if self.strays.len() < MAX_STRAYS {
+            self.strays.insert(name.to_ascii().trim_end_matches('.').to_owned());
+        }
+    }
+
     fn ask(&mut self, label: &str, is_below: bool, question: Question, limits: &Limits) -> Reply {
         let kept = self.kept;
         let (label, is_control) = match label.strip_prefix(CONTROL) {
             Some(label) => (label, true),
             None => (label, false),
         };
-        let Some(case) = self.get(label, question.now) else {
-            return Reply::NoSuchName;
-        };
         let kind = match question.kind {
             RecordType::A => RecordKind::A,
             RecordType::AAAA => RecordKind::Aaaa,
             _ => RecordKind::Other,
+        };
+        if let Some(address) = self.fixed.get(label).filter(|_| !is_control && !is_below) {
+            return Reply::Answer(kind.only(*address).into_iter().collect());
+        }
+        let Some(case) = self.get(label, question.now) else {
+            return Reply::NoSuchName;
         };
         let answer = match (is_control, is_below) {
             (true, true) => return Reply::NoSuchName,

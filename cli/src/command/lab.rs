@@ -1,5 +1,7 @@
 //! `hostbound lab`: real DNS rebinding, in a real browser.
 
+mod page;
+mod rig;
 mod run;
 
 use clap::{Args, Subcommand};
@@ -17,25 +19,27 @@ pub(crate) struct Lab {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
-    /// What `run` starts in its own namespaces.
+    Page(Box<page::Page>),
+    /// What `run` and `page` start in their own namespaces.
     #[command(hide = true)]
     Inside,
 }
 
-/// How `lab run` has this program call [`hostbound_lab::inside::run`].
+/// How `lab run` and `lab page` have this program call [`hostbound_lab::inside::run`].
 const INSIDE: [&str; 2] = ["lab", "inside"];
 
 impl Lab {
     pub(super) fn format(&self) -> Format {
         match &self.command {
             Command::Run(run) => run.format,
-            Command::Inside => Format::Human,
+            Command::Page(_) | Command::Inside => Format::Human,
         }
     }
 
     pub(super) fn run(self) -> Result<Exit, Failure> {
         match self.command {
             Command::Run(run) => run.run(),
+            Command::Page(page) => page.run(),
             // Its events say how it ended.
             Command::Inside => {
                 hostbound_lab::inside::run();

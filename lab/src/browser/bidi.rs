@@ -11,8 +11,10 @@ use super::console::Consoles;
 use super::error::Trouble;
 use super::process::{Folders, Process, Witness};
 use super::session::{Event, Session, text};
+use super::window::WindowLaunch;
 use super::{Launch, NAVIGATION, STARTUP, WINDOW};
 use crate::case::LocalNetworkAccess;
+use crate::plan::Window;
 
 /// As JavaScript writes the values.
 const PREFERENCES: &[(&str, &str)] = &[
@@ -104,11 +106,27 @@ const PREFERENCES: &[(&str, &str)] = &[
     ("toolkit.startup.max_resumed_crashes", "-1"),
 ];
 
-fn preferences(launch: &Launch) -> Result<String, Trouble> {
-    let mut preferences: Vec<(&str, String)> = PREFERENCES
+type Preferences = Vec<(&'static str, String)>;
+
+fn common_preferences() -> Preferences {
+    PREFERENCES
         .iter()
         .map(|&(name, value)| (name, value.to_owned()))
-        .collect();
+        .collect()
+}
+
+/// A script of preferences, for a profile.
+fn write(preferences: Preferences, folders: &Folders) -> Result<(), Trouble> {
+    let mut script = String::new();
+    for (name, value) in preferences {
+        // Writing to a string does not fail.
+        let _ = writeln!(script, "user_pref(\"{name}\", {value});");
+    }
+    fs::write(folders.data.join("user.js"), script).map_err(|error| Trouble::Start(error.to_string()))
+}
+
+fn preferences(launch: &Launch) -> Result<Preferences, Trouble> {
+    let mut preferences = common_preferences();
     match launch.local_network_access {
         LocalNetworkAccess::Default => {}
         LocalNetworkAccess::Off => {
@@ -141,24 +159,38 @@ fn preferences(launch: &Launch) -> Result<String, Trouble> {
         let value = Value::from(range.as_str()).to_string();
         preferences.push(("network.lna.address_space.public.override", value));
     }
-    let mut script = String::new();
-    for (name, value) in preferences {
-        // Writing to a string does not fail.
-        let _ = writeln!(script, "user_pref(\"{name}\", {value});");
-    }
-    Ok(script)
+    Ok(preferences)
 }
 
 fn arguments(folders: &Folders) -> Vec<String> {
+    let mut arguments = common_arguments(folders);
+    arguments.extend(["--headless", "--remote-debugging-port=0", "about:blank"].map(str::to_owned));
+    arguments
+}
+
+/// For a person, who is shown windows without clicking for each.
+pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Result<Vec<String>, Trouble> {
+    let mut preferences = common_preferences();
+    preferences.push(("dom.disable_open_during_load", "false".to_owned()));
+    write(preferences, folders)?;
+    let mut arguments = common_arguments(folders);
+    if matches!(launch.window, Window::Headless) {
+        arguments.push("--headless".to_owned());
+    }
+    if let Some(port) = launch.remote_debugging {
+        arguments.push(format!("--remote-debugging-port={port}"));
+    }
+    arguments.push(launch.url.to_owned());
+    Ok(arguments)
+}
+
+fn common_arguments(folders: &Folders) -> Vec<String> {
     vec![
-        "--headless".to_owned(),
         "--no-remote".to_owned(),
         "--profile".to_owned(),
         folders.data.display().to_string(),
-        "--remote-debugging-port=0".to_owned(),
         format!("--width={}", WINDOW.0),
         format!("--height={}", WINDOW.1),
-        "about:blank".to_owned(),
     ]
 }
 
@@ -174,8 +206,8 @@ pub(super) async fn launch(
         ws_port: u16,
     }
 
-    fs::write(folders.data.join("user.js"), preferences(launch)?).map_err(|error| Trouble::Start(error.to_string()))?;
-    let mut process = Process::start(witness, folders, &arguments(folders))?;
+    write(preferences(launch)?, folders)?;
+    let mut process = Process::start(witness, folders, &arguments(folders), &[])?;
     let port_file = folders.data.join("WebDriverBiDiServer.json");
     let read = |text: &str| serde_json::from_str::<Server>(text).ok();
     let Server { ws_host, ws_port } = process.announced(&port_file, STARTUP, read).await?;

@@ -8,8 +8,10 @@ use super::console::Consoles;
 use super::error::Trouble;
 use super::process::{Folders, Process, Witness};
 use super::session::{Event, Session, text};
+use super::window::WindowLaunch;
 use super::{Launch, NAVIGATION, STARTUP, WINDOW};
 use crate::case::LocalNetworkAccess;
+use crate::plan::Window;
 
 /// Features that speak to servers of their own, or that load a page of http as https first. One list: Chromium heeds
 /// only the last flag of a kind.
@@ -18,11 +20,11 @@ const FEATURES_OFF: &str = "AutofillServerCommunication,HttpsFirstBalancedModeAu
 const LOCAL_NETWORK_ACCESS: &str =
     "LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,LocalNetworkAccessChecksWebTransport";
 
-const FLAGS: [&str; 26] = [
-    "--headless=new",
-    "--disable-gpu",
+/// How it is driven: without a window.
+const HEADLESS: [&str; 2] = ["--headless=new", "--disable-gpu"];
+
+const FLAGS: [&str; 23] = [
     "--disable-quic",
-    "--remote-debugging-port=0",
     // Tabs that run side by side are not to slow each other down.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
@@ -52,9 +54,9 @@ const FLAGS: [&str; 26] = [
 ];
 
 fn arguments(launch: &Launch, folders: &Folders) -> Vec<String> {
-    let mut arguments: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
-    arguments.push(format!("--user-data-dir={}", folders.data.display()));
-    arguments.push(format!("--window-size={},{}", WINDOW.0, WINDOW.1));
+    let mut arguments = common_arguments(folders);
+    arguments.extend(HEADLESS.map(str::to_owned));
+    arguments.push("--remote-debugging-port=0".to_owned());
     arguments.push(match launch.local_network_access {
         LocalNetworkAccess::Off => format!("--disable-features={FEATURES_OFF},{LOCAL_NETWORK_ACCESS}"),
         LocalNetworkAccess::Default | LocalNetworkAccess::Navigations => format!("--disable-features={FEATURES_OFF}"),
@@ -65,11 +67,33 @@ fn arguments(launch: &Launch, folders: &Folders) -> Vec<String> {
     if let Some(range) = &launch.taken_for_public {
         arguments.push(format!("--ip-address-space-overrides={range}=public"));
     }
+    arguments.push("about:blank".to_owned());
+    arguments
+}
+
+/// For a person, who is shown windows without clicking for each.
+pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Vec<String> {
+    let mut arguments = common_arguments(folders);
+    if matches!(launch.window, Window::Headless) {
+        arguments.extend(HEADLESS.map(str::to_owned));
+    }
+    if let Some(port) = launch.remote_debugging {
+        arguments.push(format!("--remote-debugging-port={port}"));
+    }
+    arguments.push("--disable-popup-blocking".to_owned());
+    arguments.push(format!("--disable-features={FEATURES_OFF}"));
+    arguments.push(launch.url.to_owned());
+    arguments
+}
+
+fn common_arguments(folders: &Folders) -> Vec<String> {
+    let mut arguments: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+    arguments.push(format!("--user-data-dir={}", folders.data.display()));
+    arguments.push(format!("--window-size={},{}", WINDOW.0, WINDOW.1));
     if rustix::process::geteuid().is_root() {
         // Chromium refuses to run as root with its sandbox.
         arguments.push("--no-sandbox".to_owned());
     }
-    arguments.push("about:blank".to_owned());
     arguments
 }
 
@@ -79,7 +103,7 @@ pub(super) async fn launch(
     folders: &Folders,
     consoles: &Arc<Consoles>,
 ) -> Result<(Process, Session, String), Trouble> {
-    let mut process = Process::start(witness, folders, &arguments(launch, folders))?;
+    let mut process = Process::start(witness, folders, &arguments(launch, folders), &[])?;
     let port_file = folders.data.join("DevToolsActivePort");
     let read = |text: &str| {
         let (port, path) = text.split_once('\n')?;

@@ -116,7 +116,13 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(witness: &Witness, folders: &Folders, arguments: &[String]) -> Result<Self, Trouble> {
+    /// `display`: variables that lead to a display. Without them there is none.
+    pub(super) fn start(
+        witness: &Witness,
+        folders: &Folders,
+        arguments: &[String],
+        display: &[(String, String)],
+    ) -> Result<Self, Trouble> {
         let home = &folders.home;
         let mut child = Command::new(&witness.executable)
             .args(arguments)
@@ -133,6 +139,7 @@ impl Process {
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .envs(display.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -174,6 +181,12 @@ impl Process {
             }
             sleep(POLL).await;
         }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(&mut self) {
+        // An error of waiting leaves nothing to wait for.
+        let _ = self.child.wait().await;
     }
 
     /// Kills the group and waits until nobody of it is left, so that the profile can be removed.

@@ -1,7 +1,7 @@
 // Tries one method again and again until an answer comes that is not the attacker's, and reports after each attempt.
 
 const configuration = JSON.parse(document.getElementById('configuration').textContent)
-const { control, method, flush, closedPort, interval, marker, secretPrefix, write } = configuration
+const { control, method, needsClick, flush, closedPort, interval, marker, secretPrefix, write } = configuration
 
 const report = {
   attempts: 0,
@@ -92,11 +92,15 @@ function workerAttempt() {
 let popup = null
 function startPopup() {
   return new Promise((resolve, reject) => {
-    document.getElementById('open').addEventListener('click', () => {
-      popup = open(`${location.origin}/popup`, 'popup')
+    const openWindow = () => {
+      // Without a click it opens in front of somebody: small.
+      popup = open(`${location.origin}/popup`, 'popup', needsClick ? '' : 'popup,width=320,height=200')
       if (popup === null) reject(new Error('the window was not opened'))
       else resolve()
-    }, { once: true })
+    }
+    addEventListener('pagehide', () => popup?.close())
+    if (needsClick) document.getElementById('open').addEventListener('click', openWindow, { once: true })
+    else openWindow()
   })
 }
 

@@ -119,13 +119,19 @@ impl Group<'_> {
 /// Something to do next, and the lines of a policy to do it with.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Step {
+    /// What it is about, if it is about one.
+    pub(super) service: Option<String>,
     pub(super) text: String,
     pub(super) policy: Option<String>,
 }
 
 impl From<String> for Step {
     fn from(text: String) -> Self {
-        Self { text, policy: None }
+        Self {
+            service: None,
+            text,
+            policy: None,
+        }
     }
 }
 
@@ -181,6 +187,7 @@ fn close(group: &Group<'_>, policy: Option<&str>) -> Option<Step> {
         _ => format!("{name}: put Hostbound in front of it, with a policy that names only its own hosts:"),
     };
     Some(Step {
+        service: Some(group.name.to_owned()),
         text,
         policy: Some(own_hosts(address)),
     })

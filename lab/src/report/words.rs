@@ -19,6 +19,19 @@ pub(super) enum Tone {
     Control,
 }
 
+impl Tone {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Good => "good",
+            Self::Browser => "browser",
+            Self::Elsewhere => "elsewhere",
+            Self::Unknown => "unknown",
+            Self::Control => "control",
+        }
+    }
+}
+
 /// What an outcome is called.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words {

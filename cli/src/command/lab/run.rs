@@ -7,23 +7,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use hostbound::Guard;
-use hostbound_lab::case::{AttackerSpace, BrowserKind, Case, GuardKind, LocalNetworkAccess, Method};
-use hostbound_lab::namespace::LabError;
-use hostbound_lab::plan::{Plan, PlannedTarget, Resolver};
+use clap::builder::TypedValueParser;
+use hostbound_lab::case::{AttackerSpace, Case, LocalNetworkAccess, Method};
+use hostbound_lab::plan::{Plan, PlannedTarget, Surroundings};
 use hostbound_lab::run::PolicyInQuestion;
 use hostbound_lab::strategy::Strategy;
-use hostbound_lab::verdict::{CaseResult, Conclusion, TargetKind};
-use hostbound_lab::{GuardPlan, browser, program, report, run};
+use hostbound_lab::verdict::{CaseResult, Conclusion};
+use hostbound_lab::{report, run};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 
 use super::INSIDE;
+use super::rig::{BrowserArgs, GuardArgs, PolicyOfRun, ResolverArgs, one_of};
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, printable, say};
-use crate::policy::{Additions, PolicyFile};
 
 /// Attack the lab's own service, with and without a guard, and services of this machine
 ///
@@ -36,13 +33,8 @@ pub(crate) struct Run {
     #[arg(long = "target", value_name = "ADDRESS:PORT")]
     targets: Vec<String>,
 
-    /// The browser
-    #[arg(long, value_name = "BROWSER", default_value = "chromium", value_parser = browsers())]
-    browser: BrowserKind,
-
-    /// Its program [default: the one on PATH]
-    #[arg(long, value_name = "FILE")]
-    browser_path: Option<PathBuf>,
+    #[command(flatten)]
+    browser: BrowserArgs,
 
     /// A strategy (repeatable) [default: multiple-answers, first-then-second-flush]
     #[arg(long = "strategy", value_name = "STRATEGY", value_parser = strategies(), conflicts_with = "all")]
@@ -64,37 +56,15 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["strategies", "methods", "local_network_access", "all"])]
     cases: Option<PathBuf>,
 
-    /// A policy: the guarded service keeps it, and it judges every request that arrives anywhere
-    #[arg(long, short, value_name = "FILE")]
-    policy: Option<PathBuf>,
-
-    /// What stands in front of the guarded service: the npm package in Node, or the filter in Envoy
-    #[arg(long, value_name = "GUARD", default_value = "node", value_parser = guards())]
-    guard: GuardKind,
-
-    /// Where the npm package `hostbound` is found, for --guard node
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
-    guard_folder: PathBuf,
-
-    /// The module of the Envoy filter, hostbound.wasm, for --guard envoy
-    #[arg(long, value_name = "FILE")]
-    filter: Option<PathBuf>,
-
-    /// Envoy's program, for --guard envoy [default: the one on PATH]
-    #[arg(long, value_name = "FILE")]
-    envoy: Option<PathBuf>,
-
-    /// Leave the guarded service out
-    #[arg(long, conflicts_with_all = ["guard", "filter", "envoy"])]
-    no_guard: bool,
+    #[command(flatten)]
+    guard: GuardArgs,
 
     /// Cases at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     parallel: u8,
 
-    /// A resolver between browser and DNS server: a command that listens at 127.0.0.1:53 and asks `{upstream}`
-    #[arg(long, value_name = "COMMAND")]
-    resolver: Option<String>,
+    #[command(flatten)]
+    resolver: ResolverArgs,
 
     /// Also write a page for people
     #[arg(long, value_name = "FILE")]
@@ -123,14 +93,6 @@ Exit codes:
   2  a policy that is wrong, or a command called wrongly
   3  could not tell: no browser, no namespaces, no negative control, or a service that only the browser protected";
 
-fn browsers() -> impl TypedValueParser<Value = BrowserKind> {
-    one_of(&[BrowserKind::Chromium, BrowserKind::Firefox], BrowserKind::name)
-}
-
-fn guards() -> impl TypedValueParser<Value = GuardKind> {
-    one_of(&[GuardKind::Node, GuardKind::Envoy], GuardKind::name)
-}
-
 fn strategies() -> impl TypedValueParser<Value = Strategy> {
     one_of(&Strategy::ALL, Strategy::name)
 }
@@ -144,28 +106,9 @@ fn settings() -> impl TypedValueParser<Value = LocalNetworkAccess> {
     one_of(&[Default, Off, Navigations], LocalNetworkAccess::name)
 }
 
-/// A parser of the values' names.
-fn one_of<T>(values: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
-where
-    T: Copy + Send + Sync + 'static,
-{
-    let names: Vec<&'static str> = values.iter().map(|value| name(*value)).collect();
-    PossibleValuesParser::new(names).try_map(move |text| {
-        let found = values.iter().find(|value| name(**value) == text);
-        found.copied().ok_or_else(|| format!("`{text}` is not known"))
-    })
-}
-
-/// What the policy of the run is.
-struct PolicyOfRun {
-    name: String,
-    json: Value,
-    guard: Guard,
-}
-
 impl Run {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
-        let policy = self.policy.as_deref().map(read_policy).transpose()?;
+        let policy = self.guard.policy()?;
         let plan = self.plan(policy.as_ref())?;
         let in_question = policy.as_ref().map(|policy| PolicyInQuestion {
             name: policy.name.clone(),
@@ -174,9 +117,7 @@ impl Run {
         let progress = Progress::start(plan.cases.len());
         let ran = run::run(&plan, &INSIDE, in_question.as_ref(), |result| progress.ended(result));
         progress.finish();
-        let run = ran.map_err(|error| match error {
-            LabError::Machine(message) | LabError::Failed(message) => Failure::Input(message),
-        })?;
+        let run = ran.map_err(|error| Failure::Input(error.to_string()))?;
         let printed = match self.format {
             Format::Human => report::table(&run),
             Format::Json => report::json(&run),
@@ -200,103 +141,35 @@ impl Run {
     }
 
     fn plan(&self, policy: Option<&PolicyOfRun>) -> Result<Plan, Failure> {
-        let executable = match &self.browser_path {
-            Some(path) => path.clone(),
-            None => browser::find(self.browser).ok_or_else(|| {
-                let package = match self.browser {
-                    BrowserKind::Chromium => "chromium",
-                    BrowserKind::Firefox => "firefox-esr",
-                };
-                Failure::Input(format!(
-                    "no {} on PATH: install it (`apt-get install {package}`), or name it with --browser-path",
-                    self.browser.name()
-                ))
-            })?,
-        };
+        let executable = self.browser.executable()?;
         let mut targets = self.targets(policy)?;
         let cases = match &self.cases {
             Some(path) => read_cases(path, &mut targets)?,
             None => self.crossed(&targets),
         };
         let is_guarded = targets.iter().any(|target| target.kind.is_guarded());
-        let guard = is_guarded.then(|| self.guard(policy)).transpose()?;
+        let guard = is_guarded.then(|| self.guard.plan(policy)).transpose()?;
         Ok(Plan {
-            browser: self.browser,
+            browser: self.browser.browser,
             executable,
-            cases,
+            surroundings: Surroundings {
+                guard,
+                resolver: self.resolver.plan()?,
+            },
             targets,
-            guard,
+            cases,
             parallel: self.parallel.into(),
-            resolver: self.resolver()?,
         })
     }
 
-    fn guard(&self, policy: Option<&PolicyOfRun>) -> Result<GuardPlan, Failure> {
-        let policy = policy.map_or_else(
-            || json!({ "version": 1, "name": "hostbound-lab", "hosts": { "allow": OWN_HOSTS } }),
-            |policy| policy.json.clone(),
-        );
-        match self.guard {
-            GuardKind::Node if self.filter.is_some() || self.envoy.is_some() => Err(Failure::Usage(
-                "--filter and --envoy are for the guard in Envoy: add --guard envoy".into(),
-            )),
-            GuardKind::Node => Ok(GuardPlan::Node {
-                program: PathBuf::from("node"),
-                folder: self.guard_folder.clone(),
-                policy,
-            }),
-            GuardKind::Envoy => {
-                let filter = self.filter.as_deref().ok_or_else(|| {
-                    Failure::Usage(
-                        "--guard envoy needs --filter FILE: the module of the Envoy filter, hostbound.wasm".into(),
-                    )
-                })?;
-                // Envoy is told of it by its whole path.
-                let filter = filter
-                    .canonicalize()
-                    .map_err(|error| Failure::Usage(format!("--filter {}: {error}", filter.display())))?;
-                let program = self
-                    .envoy
-                    .clone()
-                    .or_else(|| program::find(&["envoy"]))
-                    .ok_or_else(|| {
-                        Failure::Input("no envoy on PATH: install it, or name its program with --envoy".into())
-                    })?;
-                Ok(GuardPlan::Envoy {
-                    program,
-                    filter,
-                    policy,
-                })
-            }
-        }
-    }
-
     fn targets(&self, policy: Option<&PolicyOfRun>) -> Result<Vec<PlannedTarget>, Failure> {
-        let mut targets = vec![canary("canary", loopback(), &[])];
-        if !self.no_guard {
-            targets.push(PlannedTarget {
-                name: "guarded".to_owned(),
-                kind: TargetKind::Guarded { guard: self.guard },
-                address: loopback(),
-                own_host: policy.and_then(own_host).unwrap_or_else(|| loopback().to_string()),
-                headers: Vec::new(),
-            });
-        }
+        let mut targets = vec![PlannedTarget::canary()];
+        targets.extend(self.guard.target(policy));
         for text in &self.targets {
-            let address = service_address(text)?;
-            if targets
-                .iter()
-                .any(|target| target.kind == TargetKind::Service { address })
-            {
-                continue;
+            let target = PlannedTarget::service(service_address(text)?);
+            if !targets.iter().any(|other| other.kind == target.kind) {
+                targets.push(target);
             }
-            targets.push(PlannedTarget {
-                name: address.to_string(),
-                kind: TargetKind::Service { address },
-                address: loopback(),
-                own_host: address.to_string(),
-                headers: Vec::new(),
-            });
         }
         Ok(targets)
     }
@@ -342,48 +215,16 @@ impl Run {
         }
         cases
     }
-
-    fn resolver(&self) -> Result<Resolver, Failure> {
-        let Some(command) = &self.resolver else {
-            return Ok(Resolver::Direct);
-        };
-        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-        if words.is_empty() {
-            return Err(Failure::Usage("--resolver: the command is empty".into()));
-        }
-        Ok(Resolver::Command(words))
-    }
-}
-
-const OWN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
-
-const fn loopback() -> IpAddr {
-    IpAddr::V4(Ipv4Addr::LOCALHOST)
-}
-
-fn canary(name: &str, address: IpAddr, headers: &[(&str, &str)]) -> PlannedTarget {
-    PlannedTarget {
-        name: name.to_owned(),
-        kind: TargetKind::Canary,
-        address,
-        own_host: address.to_string(),
-        headers: headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-    }
 }
 
 /// Canaries that only a list of cases can name.
 fn other_canaries() -> [PlannedTarget; 3] {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let opener_policy = ("cross-origin-opener-policy", "same-origin");
     [
-        canary("canary-local", IpAddr::V4(hostbound_lab::LOCAL_TARGET), &[]),
-        canary(
-            "canary-coop",
-            loopback(),
-            &[("cross-origin-opener-policy", "same-origin")],
-        ),
-        canary("canary-frame-options", loopback(), &[("x-frame-options", "DENY")]),
+        PlannedTarget::canary_at("canary-local", IpAddr::V4(hostbound_lab::LOCAL_TARGET), &[]),
+        PlannedTarget::canary_at("canary-coop", loopback, &[opener_policy]),
+        PlannedTarget::canary_at("canary-frame-options", loopback, &[("x-frame-options", "DENY")]),
     ]
 }
 
@@ -412,27 +253,6 @@ fn chosen<T: Copy + PartialEq>(named: &[T], usual: &[T]) -> Vec<T> {
         }
     }
     chosen
-}
-
-fn read_policy(path: &Path) -> Result<PolicyOfRun, Failure> {
-    let file = PolicyFile::read(path)?;
-    let document = file.document(&Additions::default())?;
-    let guard = Guard::new(file.compile(&document)?);
-    let json = serde_json::from_str(&document.to_compiled_json())
-        .map_err(|error| Failure::Usage(format!("{} cannot be compiled: {error}", path.display())))?;
-    Ok(PolicyOfRun {
-        name: path.display().to_string(),
-        json,
-        guard,
-    })
-}
-
-/// A host that the policy allows, as a request's `Host` says it.
-fn own_host(policy: &PolicyOfRun) -> Option<String> {
-    let allowed = policy.json.get("hosts")?.get("allow")?.as_array()?;
-    let hosts = || allowed.iter().filter_map(Value::as_str);
-    let exact = hosts().find(|host| !host.contains('*'));
-    exact.or_else(|| hosts().next()).map(|host| host.replace('*', "lab"))
 }
 
 /// An address of this machine: only that may be attacked.
