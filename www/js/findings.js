@@ -21,8 +21,10 @@ import { capital, count, list, plain } from './text.js'
  * @returns {Group[]}
  */
 export function groupsOf(record) {
-  const services = record.run?.services ?? record.targets.map((target) => ({ target, verdict: null, summary: '' }))
-  return services.map(({ target, verdict, summary }) => {
+  return record.targets.map((target) => {
+    // A service that does not run is told, and left out of the run.
+    const found = record.run?.services.find((service) => service.target.name === target.name)
+    const { verdict, summary } = found ?? { verdict: record.run === null ? null : /** @type {const} */ ('not_tested'), summary: '' }
     const attempts = record.attempts.filter(({ plan }) => plan.target === target.name)
     const isControl = target.kind === 'canary'
     // Once read, read for good, however the run goes on.
