@@ -64,11 +64,12 @@ export function wasHidden({ attempts }) {
  */
 export function headline(record, state) {
   const groups = groupsOf(record).filter(({ isControl }) => !isControl)
-  const names = (/** @type {Group[]} */ found) => list(found.map(({ target }) => plain(target.name, 60)))
+  const names = (/** @type {Group[]} */ found) => list(found.map(({ target }) => (target.kind === 'guarded' ? 'the guarded canary' : plain(target.name, 60))))
   const vulnerable = groups.filter(({ verdict }) => verdict === 'vulnerable')
   if (state !== 'done') {
     const how = { cancelled: 'Cancelled', offline: 'The lab went away', failed: 'The run broke off' }[state]
     const read = vulnerable.length > 0 ? ` By then a web page had read ${names(vulnerable)}.` : ''
+    if (record.total === 0) return `${how} before the first attempt.`
     return `${how} after ${record.over} of ${count(record.total, 'attempt')}.${read}`
   }
   switch (record.run?.conclusion) {

@@ -3,7 +3,7 @@
 import { serviceAt } from '../services.js'
 import { plain } from '../text.js'
 
-/** `Ollama, 127.0.0.1:11434`; the port says what it usually is, not what it is. @param {import('../types.js').Target} target */
+/** @param {import('../types.js').Target} target */
 export function nameOf(target) {
   if (target.kind === 'canary') return 'Bare canary'
   if (target.kind === 'guarded') return 'Guarded canary'
@@ -14,7 +14,11 @@ export function nameOf(target) {
 export function kindOf(target) {
   if (target.kind === 'canary') return 'The lab’s own service, which checks nothing: the negative control'
   if (target.kind === 'guarded') return `The same service behind Hostbound in ${target.guard === 'envoy' ? 'Envoy' : 'Node'}`
-  const port = Number(/:([0-9]+)$/.exec(target.address ?? '')?.[1])
-  const usual = serviceAt(port)
+  const usual = usualOf(target)
   return usual === null ? 'A service of this machine' : `A service of this machine, at the usual port of ${usual}`
+}
+
+/** What usually listens at its port: it may be something else. @param {import('../types.js').Target} target */
+export function usualOf(target) {
+  return serviceAt(Number(/:([0-9]+)$/.exec(target.address ?? '')?.[1]))
 }

@@ -4,6 +4,9 @@ import { h } from '../dom.js'
 import { snippet } from './command.js'
 import { partial } from './result.js'
 
+/** In the lab's own network a browser may never take itself for online: only a change says something. */
+const wasOnline = navigator.onLine
+
 /** @typedef {import('../app.js').App} App @typedef {import('./show.js').View} View */
 
 const WITHOUT_PAGE = 'hostbound lab run'
@@ -69,7 +72,7 @@ export function noWasm(app) {
 
 /** @param {App} app @returns {View} */
 export function offline(app) {
-  const network = navigator.onLine ? '' : ' The browser says that it has no network.'
+  const network = navigator.onLine || !wasOnline ? '' : ' The browser says that it has no network.'
   const how = `The lab that this page came from does not answer any more: it was ended, or the network to it is gone.${network}`
   const { record } = app
   if (record !== null) return partial(app, 'offline', [h('p', {}, how, ' Start it again with ', h('code', {}, 'hostbound lab page'), '.')])

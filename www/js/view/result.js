@@ -1,12 +1,12 @@
 // What a run came to: one sentence, three layers, what to do next, each service with its attempts, and what to do with the result.
 
 import { badge, facts, h } from '../dom.js'
-import { browserLayer, groupsOf, headline, resolverLayer, servicesLayer } from '../findings.js'
+import { browserLayer, groupsOf, headline, isAbsent, resolverLayer, servicesLayer } from '../findings.js'
 import { capital, count, duration, plain } from '../text.js'
 import { conclusionWords } from '../words.js'
 import { advice } from './advice.js'
 import { keep } from './keep.js'
-import { service } from './service.js'
+import { absentServices, service } from './service.js'
 
 /** @typedef {import('../app.js').App} App @typedef {import('./show.js').View} View @typedef {import('../record.js').RunRecord} RunRecord */
 
@@ -74,7 +74,9 @@ function findings(app, record) {
 /** @param {App} app @param {RunRecord} record */
 function rest(app, record) {
   const groups = groupsOf(record)
-  const order = [...groups.filter(({ target }) => target.kind === 'service'), ...groups.filter(({ target }) => target.kind !== 'service')]
+  const absent = groups.filter((group) => group.target.kind === 'service' && isAbsent(group))
+  const present = groups.filter((group) => !absent.includes(group))
+  const order = [...present.filter(({ target }) => target.kind === 'service'), ...present.filter(({ target }) => target.kind !== 'service')]
   const { run } = record
   const pairs = /** @type {[string, string][]} */ ([
     ['Browser', `${capital(plain(record.lab.browser.kind, 40))} ${plain(record.lab.browser.version, 60)}`],
@@ -83,7 +85,7 @@ function rest(app, record) {
     ['Hostbound', plain(record.lab.hostbound, 40)],
   ])
   return [
-    h('section', { 'aria-labelledby': 'services' }, h('h2', { id: 'services' }, 'Each service'), order.map((group) => service(group, record))),
+    h('section', { 'aria-labelledby': 'services' }, h('h2', { id: 'services' }, 'Each service'), order.map((group) => service(group, record)), absent.length > 0 && absentServices(absent)),
     keep(record),
     h(
       'section',

@@ -2,7 +2,7 @@
 
 import { badge, h } from '../dom.js'
 import { groupsOf, isAbsent, tally } from '../findings.js'
-import { count, duration, plain } from '../text.js'
+import { count, duration } from '../text.js'
 import { outcomeWords } from '../words.js'
 import { nameOf } from './names.js'
 
@@ -14,7 +14,10 @@ export function running(app) {
   const text = h('p', { id: 'progress-text', class: 'progress-text' }, 'Asking which of the ports answer')
   const elapsed = h('span', { class: 'elapsed' })
   const list = h('ul', { class: 'targets', role: 'list' })
-  const tick = () => (elapsed.textContent = duration(Math.floor((performance.now() - began) / 1000) * 1000 || 100).replace('.0', ''))
+  const tick = () => {
+    const seconds = Math.floor((performance.now() - began) / 1000)
+    elapsed.textContent = seconds < 60 ? `${seconds} s` : duration(seconds * 1000)
+  }
   const timer = setInterval(tick, 1000)
   elapsed.textContent = '0 s'
 
@@ -25,7 +28,11 @@ export function running(app) {
       bar.value = over
       text.textContent = `${over} of ${count(total, 'attempt')} over`
     }
-    list.replaceChildren(...groupsOf(record).map(row))
+    const groups = groupsOf(record)
+    const absent = groups.filter((group) => group.target.kind === 'service' && isAbsent(group))
+    const rows = groups.filter((group) => !absent.includes(group)).map(row)
+    const rest = absent.length > 0 ? [h('li', { class: 'rest soft' }, `Nothing answers at ${count(absent.length, 'other port')}.`)] : []
+    list.replaceChildren(...rows, ...rest)
   }
   const nodes = [
     h('h1', {}, 'The test is running'),
@@ -46,7 +53,7 @@ function row(group) {
   const { attempts, isControl, target } = group
   const over = attempts.filter(({ result }) => result !== null).length
   const isUnderWay = attempts.some(({ isOpen }) => isOpen)
-  const where = isAbsent(group) && attempts.length === 0 ? 'nothing answers there' : `${over} of ${count(attempts.length, 'attempt')}${isUnderWay ? ', one under way' : ''}`
+  const where = `${over} of ${count(attempts.length, 'attempt')}${isUnderWay ? ', one under way' : ''}`
   const badges = [...tally(attempts)].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`))
-  return h('li', {}, h('span', { class: 'name' }, nameOf(target)), h('span', { class: 'soft' }, where), h('span', { class: 'badges' }, badges.length > 0 ? badges : h('span', { class: 'soft' }, plain('nothing yet'))))
+  return h('li', {}, h('span', { class: 'name' }, nameOf(target)), h('span', { class: 'soft' }, where), h('span', { class: 'badges' }, badges.length > 0 ? badges : h('span', { class: 'soft' }, 'nothing yet')))
 }

@@ -2,9 +2,9 @@
 
 import { badge, facts, h } from '../dom.js'
 import { countOf, isAbsent, tally, wasHidden } from '../findings.js'
-import { count, moment, plain } from '../text.js'
+import { capital, count, moment, plain } from '../text.js'
 import { CONTROL, outcomeWords, verdictWords } from '../words.js'
-import { kindOf, nameOf } from './names.js'
+import { kindOf, nameOf, usualOf } from './names.js'
 
 /** Most requests of an attempt that are shown. */
 const MOST_REQUESTS = 12
@@ -20,7 +20,7 @@ export function service(group, record) {
     { class: `card service ${words.tone}` },
     h('div', { class: 'head' }, h('h3', {}, nameOf(target)), badge(words)),
     h('p', { class: 'kind' }, kindOf(target)),
-    summary !== '' && h('p', {}, plain(sentence(summary), 500)),
+    summary !== '' && h('p', {}, plain(capital(summary), 500)),
     target.trouble !== undefined && h('p', {}, h('b', {}, 'Trouble: '), plain(target.trouble)),
     facts(
       [
@@ -32,6 +32,22 @@ export function service(group, record) {
     ),
     blocked > 0 && verdict !== 'control' && h('p', { class: 'callout browser' }, h('span', { 'aria-hidden': 'true' }, '■ '), `The browser blocked ${blocked} of ${count(over.length, 'attempt')} and hid the answer: this says nothing about the service.`),
     attempts.map((attempt) => attemptDetails(attempt, isControl, record)),
+  )
+}
+
+/** Ports at which nothing answered, in short. @param {import('../findings.js').Group[]} groups */
+export function absentServices(groups) {
+  const words = outcomeWords('not_running', false)
+  return h(
+    'article',
+    { class: `card service ${words.tone}` },
+    h('div', { class: 'head' }, h('h3', {}, `Nothing answered at ${count(groups.length, 'port')}`), badge(words)),
+    h('p', {}, 'Nothing was attacked there, and nothing is known of what may run there another time.'),
+    h(
+      'ul',
+      { class: 'absent', role: 'list' },
+      groups.map(({ target }) => h('li', {}, h('code', {}, nameOf(target)), usualOf(target) !== null && h('span', { class: 'soft' }, ` usually ${usualOf(target)}`), target.trouble !== undefined && h('span', { class: 'soft' }, `: ${plain(target.trouble)}`))),
+    ),
   )
 }
 
@@ -59,7 +75,7 @@ function attemptDetails({ number, plan, result }, isControl, record) {
     h(
       'div',
       { class: 'body' },
-      h('ul', { class: 'evidence' }, result.evidence.slice(0, 20).map((line) => h('li', {}, plain(sentence(line), 500)))),
+      h('ul', { class: 'evidence' }, result.evidence.slice(0, 20).map((line) => h('li', {}, plain(capital(line), 500)))),
       facts(pairs(result, words)),
       requests(result),
       h('p', { class: 'note' }, h('b', {}, 'Proves: '), words.proves, ' ', h('b', {}, 'Leaves open: '), words.leaves_open),
@@ -121,9 +137,4 @@ function requests({ logs }) {
 /** @param {number | null} status */
 function answer(status) {
   return status === null ? 'no answer' : String(status)
-}
-
-/** A sentence of the lab with a capital and a full stop, unless it begins with what is quoted. @param {string} text */
-function sentence(text) {
-  return /^[a-z]/.test(text) && !text.startsWith('page:') ? text.charAt(0).toUpperCase() + text.slice(1) : text
 }
