@@ -13,6 +13,16 @@ export class Frames {
   /** @type {Map<number, HTMLIFrameElement>} */
   #open = new Map()
   #region = /** @type {HTMLElement} */ (document.getElementById('frames'))
+  /** What had the focus last, of the page's own. @type {HTMLElement | null} */
+  #focused = null
+
+  constructor() {
+    document.addEventListener('focusin', ({ target }) => {
+      if (target instanceof HTMLElement && !(target instanceof HTMLIFrameElement)) this.#focused = target
+    })
+    // That the frames are inert keeps people out; a script in there can still take the focus. It is taken back.
+    addEventListener('blur', () => setTimeout(() => this.#takeBack()))
+  }
 
   /**
    * @param {number} number
@@ -22,8 +32,7 @@ export class Frames {
   open(number, text, title) {
     const url = new URL(text)
     if (url.protocol !== 'http:' || !HOST.test(url.hostname)) throw new RangeError(`the lab wants a frame of ${url.origin}, which is not its own`)
-    // Not to be reached with the keyboard, and their scripts cannot take the focus.
-    const frame = h('iframe', { title, sandbox: SANDBOX, referrerpolicy: 'no-referrer', tabindex: -1, src: url.href })
+    const frame = h('iframe', { title, sandbox: SANDBOX, allow: "focus-without-user-activation 'none'", referrerpolicy: 'no-referrer', tabindex: -1, src: url.href })
     this.close(number)
     this.#open.set(number, frame)
     this.#region.append(frame)
@@ -35,6 +44,13 @@ export class Frames {
     this.#open.get(number)?.remove()
     this.#open.delete(number)
     this.#region.hidden = this.#open.size === 0
+  }
+
+  #takeBack() {
+    if (!(document.activeElement instanceof HTMLIFrameElement)) return
+    document.activeElement.blur()
+    window.focus()
+    this.#focused?.focus({ preventScroll: true })
   }
 
   closeAll() {

@@ -40,7 +40,9 @@ export async function serveScripted({ lab, script, missing } = {}) {
     if (lab !== undefined && path === '/run') {
       const { ports } = JSON.parse(Buffer.concat(await request.toArray()).toString())
       response.writeHead(200, { 'content-type': 'application/x-ndjson' })
-      await script((event) => response.write(`${JSON.stringify(event)}\n`), ports, once(response, 'close'))
+      // Frames come from this server too.
+      const send = (event) => response.write(`${JSON.stringify(event.event === 'open' ? { ...event, url: event.url.replace(':8103', `:${port}`) } : event)}\n`)
+      await script(send, ports, once(response, 'close'))
       return void response.end()
     }
     try {

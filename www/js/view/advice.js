@@ -14,7 +14,7 @@ export function advice(app, record) {
       'li',
       {},
       h('p', {}, plain(step.text, 1000)),
-      step.policy !== null && [snippet(step.policy, 'the policy'), group !== undefined && proof(app, step.policy, group)],
+      step.policy !== null && [snippet(step.policy, step.service === null ? 'the policy' : `the policy for ${plain(step.service, 60)}`), group !== undefined && proof(app, step.policy, group)],
     )
   })
   return h('section', { class: 'next', 'aria-labelledby': 'next' }, h('h2', { id: 'next' }, 'What to do next'), h('ol', { class: 'spaced' }, steps))
@@ -22,7 +22,7 @@ export function advice(app, record) {
 
 /** @param {import('../app.js').App} app @param {string} policy @param {import('../findings.js').Group} group */
 function proof(app, policy, group) {
-  const box = h('div', { class: 'proof' })
+  const box = h('div', { class: 'proof scroll', role: 'region', tabindex: 0, 'aria-label': `What the engine says about ${plain(group.target.name, 60)}` })
   const arrived = arrivedAt(group)
   const own = group.target.address ?? group.target.name
   if (arrived === null || app.engine === null) return null

@@ -116,7 +116,7 @@ function portList(ports, changed) {
 
 /** @param {import('../ports.js').PortList} ports @param {HTMLElement} list @param {() => void} changed */
 function addForm(ports, list, changed) {
-  const input = h('input', { type: 'text', id: 'add-port', inputmode: 'numeric', autocomplete: 'off', maxlength: 12, 'aria-describedby': 'add-hint add-error' })
+  const input = h('input', { type: 'text', id: 'add-port', inputmode: 'numeric', autocomplete: 'off', spellcheck: 'false', maxlength: 12, 'aria-describedby': 'add-hint add-error' })
   const error = h('p', { id: 'add-error', class: 'error' })
   /** @param {Event} event */
   const submit = (event) => {

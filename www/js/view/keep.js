@@ -39,7 +39,7 @@ export function keep(record) {
 /** @param {import('../record.js').RunRecord} record */
 function share(record) {
   const box = h('input', { type: 'checkbox', id: 'with-ports', change: () => make() })
-  const link = h('input', { type: 'text', id: 'link', readonly: true, 'aria-describedby': 'link-hint', focus: () => link.select() })
+  const link = h('input', { type: 'text', id: 'link', readonly: true, spellcheck: 'false', 'aria-describedby': 'link-hint', focus: () => link.select() })
   const button = h('span', { class: 'copy' })
   const preview = h('div', { class: 'preview' })
   const make = () => {

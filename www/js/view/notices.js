@@ -75,7 +75,7 @@ export function offline(app) {
   const network = navigator.onLine || !wasOnline ? '' : ' The browser says that it has no network.'
   const how = `The lab that this page came from does not answer any more: it was ended, or the network to it is gone.${network}`
   const { record } = app
-  if (record !== null) return partial(app, 'offline', [h('p', {}, how, ' Start it again with ', h('code', {}, 'hostbound lab page'), '.')])
+  if (record !== null && record.targets.length > 0) return partial(app, 'offline', [h('p', {}, how, ' Start it again with ', h('code', {}, 'hostbound lab page'), '.')])
   const nodes = [
     h(
       'section',

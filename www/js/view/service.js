@@ -77,7 +77,7 @@ function attemptDetails({ number, plan, result }, isControl, record) {
       { class: 'body' },
       h('ul', { class: 'evidence' }, result.evidence.slice(0, 20).map((line) => h('li', {}, plain(capital(line), 500)))),
       facts(pairs(result, words)),
-      requests(result),
+      requests(result, number + 1),
       h('p', { class: 'note' }, h('b', {}, 'Proves: '), words.proves, ' ', h('b', {}, 'Leaves open: '), words.leaves_open),
     ),
   )
@@ -98,8 +98,8 @@ function pairs({ case: plan, authority, logs }, words) {
   ]
 }
 
-/** What arrived at the service under the foreign name. @param {import('../types.js').CaseResult} result */
-function requests({ logs }) {
+/** What arrived at the service under the foreign name. @param {import('../types.js').CaseResult} result @param {number} number */
+function requests({ logs }, number) {
   const silent = logs.connections.filter(({ bytes }) => bytes === 0).length
   const all = logs.connections.flatMap(({ requests }) => requests)
   const connected = silent > 0 && h('p', {}, `${count(silent, 'connection')} came without a byte: opened, and given up.`)
@@ -120,7 +120,7 @@ function requests({ logs }) {
   return [
     h(
       'div',
-      { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': 'Requests that arrived' },
+      { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': `Requests of attempt ${number}` },
       h(
         'table',
         {},
