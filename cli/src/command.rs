@@ -12,6 +12,9 @@ mod keys;
 #[cfg(target_os = "linux")]
 mod lab;
 mod man;
+// Where there is no lab; and in tests everywhere, so that it compiles.
+#[cfg(any(not(target_os = "linux"), test))]
+mod no_lab;
 mod schema;
 mod sign;
 mod test;
@@ -33,6 +36,8 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     #[cfg(target_os = "linux")]
     Lab(lab::Lab),
+    #[cfg(not(target_os = "linux"))]
+    Lab(no_lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
     Envoy(envoy::Envoy),
@@ -52,7 +57,6 @@ impl Command {
             Self::Explain(explain) => explain.format,
             Self::Sign(sign) => sign.format,
             Self::Keys(keys) => keys.format(),
-            #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
             Self::Compile(_) | Self::Envoy(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
@@ -68,7 +72,6 @@ impl Command {
             Self::Explain(explain) => explain.run(),
             Self::Sign(sign) => sign.run(),
             Self::Keys(keys) => keys.run(),
-            #[cfg(target_os = "linux")]
             Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),

@@ -366,10 +366,18 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
 pub fn conclude(services: &[ServiceResult], cases: &[CaseResult]) -> (Conclusion, Vec<String>) {
     let mut vulnerable = Vec::new();
     let mut unknown = Vec::new();
+    let mut hidden = Vec::new();
     for method in Method::ALL {
-        if let Some(reason) = lacks_control(method, services, cases) {
-            unknown.push(reason);
+        match control(method, services, cases) {
+            MethodControl::NotTried | MethodControl::Read => {}
+            MethodControl::Hidden => hidden.push(method.name()),
+            MethodControl::Lacking(reason) => unknown.push(reason),
         }
+    }
+    let was_read =
+        |result: &CaseResult| is_canary(&result.case.target, services) && result.outcome == Outcome::ReachedReadable;
+    if !hidden.is_empty() && !cases.iter().any(was_read) {
+        unknown.push("negative control: no case read the canary without a guard".to_owned());
     }
     if services.iter().all(|service| service.target.kind == TargetKind::Canary) {
         unknown.push("nothing but the bare canary was attacked".to_owned());
@@ -405,32 +413,56 @@ pub fn conclude(services: &[ServiceResult], cases: &[CaseResult]) -> (Conclusion
     if !unknown.is_empty() {
         return (Conclusion::Inconclusive, unknown);
     }
-    (
-        Conclusion::Safe,
-        vec![
-            "every method read the canary without a guard, and everything under test refused the same requests"
-                .to_owned(),
-        ],
-    )
+    let mut reasons = vec![if hidden.is_empty() {
+        "every method read the canary without a guard, and everything under test refused the same requests".to_owned()
+    } else {
+        "the canary without a guard was read, and everything under test refused the same requests".to_owned()
+    }];
+    if !hidden.is_empty() {
+        reasons.push(format!(
+            "by {} the browser let nothing through, to the canary either: that says nothing about the services",
+            hidden.join(" and ")
+        ));
+    }
+    (Conclusion::Safe, reasons)
 }
 
-/// Why a method proves nothing: no case by it read the bare canary, in the browser that hid least.
-fn lacks_control(method: Method, services: &[ServiceResult], cases: &[CaseResult]) -> Option<String> {
+/// Whether what a method finds proves anything.
+enum MethodControl {
+    NotTried,
+    /// It read the bare canary, in the browser that hid least.
+    Read,
+    /// Local Network Access was never off, and the browser blocked it before the bare canary too: nothing was found by it.
+    Hidden,
+    /// Why not.
+    Lacking(String),
+}
+
+fn control(method: Method, services: &[ServiceResult], cases: &[CaseResult]) -> MethodControl {
     let by_method = || cases.iter().filter(|result| result.case.method == method);
-    by_method().next()?;
+    if by_method().next().is_none() {
+        return MethodControl::NotTried;
+    }
     let off = by_method().any(|result| result.case.local_network_access == LocalNetworkAccess::Off);
     let read = by_method().any(|result| {
         is_canary(&result.case.target, services)
             && result.outcome == Outcome::ReachedReadable
             && (!off || result.case.local_network_access == LocalNetworkAccess::Off)
     });
-    (!read).then(|| {
-        format!(
-            "negative control: no case by {} read the canary without a guard{}",
-            method.name(),
-            if off { " with Local Network Access off" } else { "" }
-        )
-    })
+    if read {
+        return MethodControl::Read;
+    }
+    let mut of_canary = by_method()
+        .filter(|result| is_canary(&result.case.target, services))
+        .peekable();
+    if !off && of_canary.peek().is_some() && of_canary.all(|result| result.outcome == Outcome::BlockedByBrowser) {
+        return MethodControl::Hidden;
+    }
+    MethodControl::Lacking(format!(
+        "negative control: no case by {} read the canary without a guard{}",
+        method.name(),
+        if off { " with Local Network Access off" } else { "" }
+    ))
 }
 
 fn twin_was_read(guarded: &CaseResult, services: &[ServiceResult], cases: &[CaseResult]) -> bool {

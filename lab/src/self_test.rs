@@ -59,7 +59,6 @@ pub(crate) async fn show(
         Some(named) => Some((named.name.clone(), guard_of(&named.json.to_string(), &named.name)?)),
         None => None,
     };
-    let own = serde_json::json!({ "version": 1, "name": "self-test", "hosts": { "allow": [host] } });
     let listener = TcpListener::bind((PAGE, 80)).await?;
     let window = plan.window.clone();
     let (kind, executable) = (plan.browser, plan.executable.clone());
@@ -68,7 +67,7 @@ pub(crate) async fn show(
         stage,
         plan,
         browser: browser.clone(),
-        guard: guard_of(&own.to_string(), "self-test")?,
+        guard: own_guard(&host)?,
         policy,
         running: Arc::default(),
     });
@@ -109,6 +108,12 @@ pub(crate) async fn show(
     window.closed().await;
     window.end().await;
     Ok(())
+}
+
+/// Of the page's own server: the attackers' pages are in the same browser.
+fn own_guard(host: &str) -> io::Result<Guard> {
+    let policy = serde_json::json!({ "version": 1, "name": "self-test", "hosts": { "allow": [host] } });
+    guard_of(&policy.to_string(), "self-test")
 }
 
 fn guard_of(json: &str, name: &str) -> io::Result<Guard> {

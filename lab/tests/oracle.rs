@@ -430,6 +430,31 @@ fn a_run_without_a_negative_control_is_inconclusive() {
 }
 
 #[test]
+fn what_the_browser_hides_before_the_canary_too_is_passed_over_if_another_method_has_a_control() {
+    let run = |canary_by_fetch, canary_by_popup| {
+        let cases = [
+            ended(case("canary", Method::Fetch, On), canary_by_fetch),
+            ended(case("guarded", Method::Fetch, On), BlockedByBrowser),
+            ended(case("canary", Method::Popup, On), canary_by_popup),
+            ended(case("guarded", Method::Popup, On), ReachedRefused),
+        ];
+        concluded(&[canary(), guarded()], &cases)
+    };
+    let (conclusion, reasons) = run(BlockedByBrowser, ReachedReadable);
+    assert_eq!(conclusion, Conclusion::Safe);
+    assert!(
+        reasons.contains("by fetch the browser let nothing through"),
+        "{reasons}"
+    );
+    let (conclusion, reasons) = run(BlockedByBrowser, BlockedByBrowser);
+    assert_eq!(conclusion, Conclusion::Inconclusive);
+    assert!(reasons.contains("negative control: no case read"), "{reasons}");
+    let (conclusion, reasons) = run(Inconclusive, ReachedReadable);
+    assert_eq!(conclusion, Conclusion::Inconclusive);
+    assert!(reasons.contains("negative control: no case by fetch"), "{reasons}");
+}
+
+#[test]
 fn a_run_that_tests_nothing_is_not_safe() {
     let cases = [ended(case("canary", Method::Fetch, Off), ReachedReadable)];
     let (conclusion, reasons) = concluded(&[canary()], &cases);

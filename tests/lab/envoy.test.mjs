@@ -72,6 +72,6 @@ test('a policy with secrets and keys of another server', { skip }, async () => {
 })
 
 test('killed at random points, it leaves nothing behind', { skip }, async (t) => {
-  const points = await killAtRandomPoints(GUARD, process.env.HOSTBOUND_ALL ? 10 : 3, folder)
+  const points = await killAtRandomPoints(['--all', ...GUARD], process.env.HOSTBOUND_ALL ? 10 : 3, folder)
   t.diagnostic(`killed after ${points.join(', ')} ms`)
 })

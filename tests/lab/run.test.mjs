@@ -156,6 +156,6 @@ test('what cannot be carried out is said, and is no success', async (t) => {
 })
 
 test('killed at random points, it leaves nothing behind', async (t) => {
-  const points = await killAtRandomPoints([], process.env.HOSTBOUND_ALL ? 40 : 8, folder)
+  const points = await killAtRandomPoints(['--all'], process.env.HOSTBOUND_ALL ? 40 : 8, folder)
   t.diagnostic(`killed after ${points.join(', ')} ms`)
 })

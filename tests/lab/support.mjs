@@ -13,10 +13,10 @@ const COMMAND = process.env.HOSTBOUND_CLI ?? 'hostbound'
 export const POLICY = { version: 1, hosts: { allow: ['localhost', '127.0.0.1', '[::1]'] } }
 export const PACKAGE = fileURLToPath(new URL('../../bindings/node', import.meta.url))
 
-/** Starts `hostbound lab run`; `printed` is what comes out. */
-export function start(words, options = {}) {
+/** Starts `hostbound lab run`, or another of its commands; `printed` is what comes out. */
+export function start(words, options = {}, command = 'run') {
   const guard = words.includes('--guard-folder') ? [] : ['--guard-folder', PACKAGE]
-  const child = spawn(COMMAND, ['lab', 'run', ...guard, ...words], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const child = spawn(COMMAND, ['lab', command, ...guard, ...words], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   const printed = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr']) {
     child[name].setEncoding('utf8')
@@ -25,9 +25,9 @@ export function start(words, options = {}) {
   return { child, printed }
 }
 
-/** Runs `hostbound lab run` to its end. */
-export async function lab(words, options = {}) {
-  const { child, printed } = start(words, options)
+/** Runs it to its end. */
+export async function lab(words, options = {}, command = 'run') {
+  const { child, printed } = start(words, options, command)
   const [code] = await once(child, 'close')
   return { code, ...printed }
 }
@@ -74,10 +74,10 @@ export function assertSameVerdicts(run) {
 }
 
 /**
- * Kills runs with these words at points from before the namespaces are made to the midst of the cases, and looks at what is left. `folder` is for their
+ * Kills runs with these words, which never end by themselves, at points from before the namespaces are made to the midst of the cases, and looks at what is left. `folder` is for their
  * current and temporary folders. Says at which points.
  */
-export async function killAtRandomPoints(words, rounds, folder) {
+export async function killAtRandomPoints(words, rounds, folder, command = 'run') {
   const [cwd, TMPDIR] = ['work', 'tmp'].map((name) => mkdtempSync(join(folder, name)))
   // Their own folders; and where all programs may write, what bears our name.
   const places = () => [...files(cwd, TMPDIR), ...files('/dev/shm', '/tmp').filter((name) => /hostbound-(?!lab-test)|profile-/.test(name))]
@@ -85,8 +85,7 @@ export async function killAtRandomPoints(words, rounds, folder) {
   const isNew = (kind) => (found) => ![...before[kind]].includes(found)
   const points = []
   for (let round = 0; round < rounds; round++) {
-    // Minutes of work: it never ends by itself before it is killed.
-    const { child } = start(['--all', ...words], { cwd, env: { ...process.env, TMPDIR } })
+    const { child } = start(words, { cwd, env: { ...process.env, TMPDIR } }, command)
     const closed = once(child, 'close')
     const after = Math.round(10 ** (1 + (3 * (round + Math.random())) / rounds))
     await sleep(after)

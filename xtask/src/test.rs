@@ -230,7 +230,7 @@ fn rebinding_lab(extent: Extent, tally: &mut Tally) -> Result<()> {
     let run = Run::new("node")
         // One after the other: what a killed run leaves behind is looked for in the whole machine.
         .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
-        .args(["run.test.mjs", "envoy.test.mjs"].map(|name| tests.join("lab").join(name)))
+        .args(["run.test.mjs", "page.test.mjs", "envoy.test.mjs"].map(|name| tests.join("lab").join(name)))
         .env("ENVOY", setup::envoy(&tests.join("envoy/requirements.txt"))?)
         .env("HOSTBOUND_ENVOY_MODULE", envoy::module())
         .env("HOSTBOUND_CLI", cargo::build_command()?);

@@ -210,6 +210,8 @@ async fn carry_out(
             });
         }
         tokio::select! {
+            // A frame is closed before its case is told.
+            biased;
             Some(order) = ordered.recv() => match &order {
                 Order::Open { number, url } => tell(events, &Told::Open { number: *number, url }),
                 Order::Close { number } => tell(events, &Told::Close { number: *number }),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
-use hostbound::{Header, Headers, Inspection, Peer, Request as Judged, Scheme, Version};
+use hostbound::{Guard, Header, Headers, Inspection, Peer, Request as Judged, Scheme, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -59,7 +59,7 @@ pub(super) async fn serve(listener: TcpListener, self_test: Arc<SelfTest>) {
 }
 
 async fn answer(self_test: &Arc<SelfTest>, request: Request<Incoming>) -> Answer {
-    let mut answer = match refusal(self_test, &request) {
+    let mut answer = match refusal(&self_test.guard, &request) {
         Some(refusal) => refusal,
         None => find(self_test, request).await,
     };
@@ -75,7 +75,7 @@ async fn answer(self_test: &Arc<SelfTest>, request: Request<Incoming>) -> Answer
 }
 
 /// What the engine says, if it denies the request: the attackers' pages are in the same browser.
-fn refusal(self_test: &SelfTest, request: &Request<Incoming>) -> Option<Answer> {
+fn refusal<B>(guard: &Guard, request: &Request<B>) -> Option<Answer> {
     let headers: Vec<Header<'_>> = request
         .headers()
         .iter()
@@ -94,7 +94,7 @@ fn refusal(self_test: &SelfTest, request: &Request<Incoming>) -> Option<Answer> 
         peer: Peer::Unknown,
     };
     // The policy asks for nothing but the head.
-    let Inspection::Decided(verdict) = self_test.guard.inspect(&judged, None) else {
+    let Inspection::Decided(verdict) = guard.inspect(&judged, None) else {
         return Some(text(StatusCode::FORBIDDEN, String::new()));
     };
     let status = StatusCode::from_u16(verdict.status()).unwrap_or(StatusCode::FORBIDDEN);
@@ -242,4 +242,39 @@ fn with(status: StatusCode, kind: &'static str, bytes: Bytes) -> Answer {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HOST, ORIGIN};
+
+    use super::*;
+    use crate::self_test::own_guard;
+
+    /// The status that a request to begin a run is refused with.
+    fn refused(host: &str, headers: &[(&str, &str)]) -> Option<u16> {
+        let mut request = Request::post("/run").header(HOST, host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let refusal = refusal(&own_guard("page.rebind.example").unwrap(), &request.body(()).unwrap());
+        refusal.map(|answer| answer.status().as_u16())
+    }
+
+    #[test]
+    fn only_the_page_itself_begins_a_run() {
+        let own = "page.rebind.example";
+        let origin = ORIGIN.as_str();
+        assert_eq!(refused(own, &[(origin, "http://page.rebind.example")]), None);
+        assert_eq!(refused(own, &[("sec-fetch-site", "same-origin")]), None);
+        // An attacker's page, which is of the same site.
+        assert_eq!(
+            refused(own, &[(origin, "http://0123456789abcdef.rebind.example:8100")]),
+            Some(403)
+        );
+        assert_eq!(refused(own, &[("sec-fetch-site", "same-site")]), Some(403));
+        assert_eq!(refused(own, &[(origin, "null")]), Some(403));
+        assert_eq!(refused("0123456789abcdef.rebind.example", &[]), Some(421));
+        assert_eq!(refused("192.88.99.3", &[]), Some(421));
+    }
 }
