@@ -47,3 +47,8 @@ export function badge({ word, symbol, tone }, more = '') {
 export function facts(pairs, className = 'facts') {
   return h('dl', { class: className }, pairs.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))))
 }
+
+/** A sentence of the lab: what it quotes in backticks is code. @param {string} text one that is plain already */
+export function prose(text) {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? h('code', {}, part) : part))
+}

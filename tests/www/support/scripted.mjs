@@ -64,10 +64,11 @@ export async function serveScripted({ lab, script, missing } = {}) {
   return { url: `http://page.rebind.example:${port}/`, port, stop }
 }
 
-/** A browser to which every name of the lab is this machine. @param {'chromium' | 'firefox'} [kind] */
-export function launch(kind = 'chromium') {
+/** A browser to which every name of the lab is this machine. @param {'chromium' | 'firefox'} [kind] @param {'light' | 'dark'} [scheme] Firefox's */
+export function launch(kind = 'chromium', scheme = 'light') {
   if (kind === 'firefox') {
-    return puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox: { 'network.dns.localDomains': 'page.rebind.example,a1.rebind.example,a2.rebind.example' } })
+    const extraPrefsFirefox = { 'network.dns.localDomains': 'page.rebind.example', 'layout.css.prefers-color-scheme.content-override': scheme === 'dark' ? 0 : 1 }
+    return puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox })
   }
   const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run', '--host-resolver-rules=MAP *.rebind.example 127.0.0.1']
   return puppeteer.launch({ executablePath: CHROMIUM, headless: true, args })

@@ -1,6 +1,6 @@
 // What to do next. Where a policy would have stopped what happened, the engine in this page shows that it would.
 
-import { badge, h } from '../dom.js'
+import { badge, h, prose } from '../dom.js'
 import { arrivedAt, groupsOf } from '../findings.js'
 import { plain } from '../text.js'
 import { snippet } from './command.js'
@@ -13,7 +13,7 @@ export function advice(app, record) {
     return h(
       'li',
       {},
-      h('p', {}, plain(step.text, 1000)),
+      h('p', {}, prose(plain(step.text, 1000))),
       step.policy !== null && [snippet(step.policy, step.service === null ? 'the policy' : `the policy for ${plain(step.service, 60)}`), group !== undefined && proof(app, step.policy, group)],
     )
   })

@@ -61,9 +61,9 @@ export function consent(app) {
 function portList(ports, changed) {
   const list = h('ul', { class: 'ports', role: 'list' })
   const fill = () => {
-    const known = SERVICES.map(({ name, port, source }) => row(port, name, source, null))
-    const added = ports.added.map((port) => row(port, 'Added by you', '', () => remove(port)))
-    list.replaceChildren(...added, ...known)
+    const known = SERVICES.map(({ name, port, source }) => row(port, name, `known from ${source}`, null))
+    const added = ports.added.map((port) => row(port, `Port ${port}`, 'added by you', () => remove(port)))
+    list.replaceChildren(...known, ...added)
     changed()
   }
   /** @param {number} port @param {string} name @param {string} source @param {(() => void) | null} remove */
@@ -73,7 +73,7 @@ function portList(ports, changed) {
     return h(
       'li',
       {},
-      h('label', { for: `port-${port}` }, box, h('span', {}, h('span', { class: 'name' }, name), ' ', h('code', {}, `127.0.0.1:${port}`), source !== '' && h('span', { class: 'source' }, `known from ${source}`))),
+      h('label', { for: `port-${port}` }, box, h('span', {}, h('span', { class: 'name' }, name), h('span', { class: 'source' }, h('code', {}, `127.0.0.1:${port}`), ' ', source))),
       remove !== null && h('button', { type: 'button', class: 'small', click: remove, 'aria-label': `Remove port ${port}` }, 'Remove'),
     )
   }

@@ -1,6 +1,6 @@
 // What a run came to: one sentence, three layers, what to do next, each service with its attempts, and what to do with the result.
 
-import { badge, facts, h } from '../dom.js'
+import { badge, facts, h, prose } from '../dom.js'
 import { browserLayer, groupsOf, headline, isAbsent, resolverLayer, servicesLayer } from '../findings.js'
 import { capital, count, duration, plain } from '../text.js'
 import { conclusionWords } from '../words.js'
@@ -15,7 +15,7 @@ export function done(app) {
   const record = /** @type {RunRecord} */ (app.record)
   const run = /** @type {import('../types.js').Run} */ (record.run)
   const words = conclusionWords(run.conclusion)
-  const reasons = run.reasons.slice(0, 50).map((reason) => h('li', {}, capital(plain(reason, 500))))
+  const reasons = run.reasons.slice(0, 50).map((reason) => h('li', {}, prose(capital(plain(reason, 500)))))
   const verdict = h(
     'section',
     { class: `conclusion ${words.tone}`, 'aria-labelledby': 'conclusion' },

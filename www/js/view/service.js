@@ -1,6 +1,6 @@
 // One service: its verdict, and each attempt with its evidence.
 
-import { badge, facts, h } from '../dom.js'
+import { badge, facts, h, prose } from '../dom.js'
 import { countOf, isAbsent, tally, wasHidden } from '../findings.js'
 import { capital, count, moment, plain } from '../text.js'
 import { CONTROL, outcomeWords, verdictWords } from '../words.js'
@@ -20,7 +20,7 @@ export function service(group, record) {
     { class: `card service ${words.tone}` },
     h('div', { class: 'head' }, h('h3', {}, nameOf(target)), badge(words)),
     h('p', { class: 'kind' }, kindOf(target)),
-    summary !== '' && h('p', {}, plain(capital(summary), 500)),
+    summary !== '' && h('p', {}, prose(plain(capital(summary), 500))),
     target.trouble !== undefined && h('p', {}, h('b', {}, 'Trouble: '), plain(target.trouble)),
     facts(
       [
@@ -75,7 +75,7 @@ function attemptDetails({ number, plan, result }, isControl, record) {
     h(
       'div',
       { class: 'body' },
-      h('ul', { class: 'evidence' }, result.evidence.slice(0, 20).map((line) => h('li', {}, plain(capital(line), 500)))),
+      h('ul', { class: 'evidence' }, result.evidence.slice(0, 20).map((line) => h('li', {}, prose(plain(capital(line), 500))))),
       facts(pairs(result, words)),
       requests(result, number + 1),
       h('p', { class: 'note' }, h('b', {}, 'Proves: '), words.proves, ' ', h('b', {}, 'Leaves open: '), words.leaves_open),

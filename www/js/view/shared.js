@@ -12,7 +12,7 @@ export function shared(app) {
   const nodes = [
     h(
       'section',
-      { class: `conclusion ${words.tone}`, 'aria-labelledby': 'conclusion' },
+      { class: 'conclusion elsewhere', 'aria-labelledby': 'conclusion' },
       h('p', { class: 'over' }, badge({ word: 'shared result', symbol: '↗', tone: 'elsewhere' }), ' ', badge(words)),
       h('h1', { id: 'conclusion' }, `Somebody’s self-test came to “${words.word}”`),
       h('p', {}, 'This is what the sender of the link claims: anybody can write such a link. Nothing was tested in this browser, and it says nothing about this machine.'),
