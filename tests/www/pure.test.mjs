@@ -166,3 +166,13 @@ test('what is said of a run', async (t) => {
     assert.equal(resolverLayer(recordOf([3000], { lab, mend })).word, 'filters')
   })
 })
+
+test('of canaries alone nothing follows, however they did', async () => {
+  const { ofYours } = await import(moduleOf('findings.js'))
+  const record = recordOf([], { conclusion: 'safe' })
+  assert.equal(ofYours(record), false)
+  assert.equal(headline(record, 'done'), 'Only the canaries were attacked: nothing of yours was tested.')
+  const refusing = recordOf([3000], { conclusion: 'safe', open: false })
+  assert.equal(ofYours(refusing), true)
+  assert.equal(headline(refusing, 'done'), 'Every service under test refused the requests that reached it under a foreign name.')
+})

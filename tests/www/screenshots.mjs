@@ -67,7 +67,8 @@ const STATES = {
       await page.$$eval('.conclusion details, .share, .service:first-of-type details, .service:nth-of-type(2) details:last-of-type', (all) => all.forEach((details) => (details.open = true)))
     },
   },
-  'done-refused': { lab: LAB, script: whole({ conclusion: 'safe' }), state: 'done', way: (page) => start(page, []) },
+  'done-canaries': { lab: LAB, script: whole({ conclusion: 'inconclusive' }), state: 'done', way: (page) => start(page, []) },
+  'done-refused': { lab: LAB, script: whole({ conclusion: 'inconclusive', open: false }), state: 'done', way: (page) => start(page, [3000, 11434]) },
   cancelled: {
     lab: LAB,
     script: part(5),
@@ -95,7 +96,10 @@ async function picture(browser, kind, name, scheme, width = 1100) {
   await state(page, wanted)
   await ready?.(page)
   const path = join(folder, `${kind}-${name}-${scheme}${width < 1100 ? '-narrow' : ''}.png`)
-  await page.screenshot({ path, fullPage: true })
+  // As high as the page: what is beyond the window may not have been painted.
+  await page.setViewport({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) })
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+  await page.screenshot({ path })
   console.log(path)
   await page.close()
   await server.stop()

@@ -51,6 +51,11 @@ export function isAbsent({ target }) {
   return target.own_name_status === null
 }
 
+/** Whether the run is about more than the lab's own canaries, or found one of them open. @param {import('./record.js').RunRecord} record */
+export function ofYours(record) {
+  return record.run?.conclusion === 'vulnerable' || record.targets.some(({ kind, own_name_status }) => kind === 'service' && own_name_status !== null)
+}
+
 /** The browser, and nobody else, kept it from being tested. @param {Group} group */
 export function wasHidden({ attempts }) {
   return countOf(attempts, 'blocked_by_browser') > 0
@@ -72,6 +77,10 @@ export function headline(record, state) {
     if (record.total === 0) return `${how} before the first attempt.`
     return `${how} after ${record.over} of ${count(record.total, 'attempt')}.${read}`
   }
+  const services = groups.filter((group) => group.target.kind === 'service')
+  const isRead = record.run?.conclusion === 'vulnerable'
+  if (!isRead && services.length === 0) return 'Only the canaries were attacked: nothing of yours was tested.'
+  if (!isRead && services.every(isAbsent)) return 'No service answered at the ports that were chosen: nothing of yours was tested.'
   switch (record.run?.conclusion) {
     case 'safe':
       return 'Every service under test refused the requests that reached it under a foreign name.'
@@ -80,11 +89,8 @@ export function headline(record, state) {
   }
   const hidden = groups.filter((group) => group.verdict === 'not_tested' && !isAbsent(group))
   if (hidden.length > 0) return `This run does not show whether ${names(hidden)} can be read.`
-  const services = groups.filter((group) => group.target.kind === 'service')
   const refusing = services.filter(({ verdict }) => verdict === 'refuses')
-  if (refusing.length > 0) return `${capital(names(refusing))} refused what arrived, but not every way of attack got that far.`
-  if (services.length > 0) return 'No service answered at the ports that were chosen: nothing of yours was tested.'
-  return 'Only the canaries were attacked: nothing of yours was tested.'
+  return `${capital(names(refusing))} refused what arrived, but not every way of attack got that far.`
 }
 
 /** Attempts of which the browser let a request out, or would have. */

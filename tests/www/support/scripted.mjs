@@ -101,15 +101,15 @@ export function result(plan, outcome, { status = 200, refusal, evidence = [], pa
 const REFUSAL = { check: 'host', decision: 'deny', reason: 'host_not_allowed', status: 421 }
 const OUTCOME = { fetch: 'blocked_by_browser', iframe: 'blocked_by_browser', popup: null }
 
-/** The targets of a run on these ports: the first answers and is open, the second refuses, the others do not run. */
-export function targetsOf(ports) {
-  const service = (port, index) => target(`127.0.0.1:${port}`, 'service', { address: `127.0.0.1:${port}`, ...(index > 1 && { own_name_status: null, foreign_name_status: null }), ...(index === 1 && { foreign_name_status: 421 }) })
+/** The targets of a run on these ports: the first is open, unless none is to be, the second refuses, the others do not run. */
+export function targetsOf(ports, open = true) {
+  const service = (port, index) => target(`127.0.0.1:${port}`, 'service', { address: `127.0.0.1:${port}`, ...(index > 1 && { own_name_status: null, foreign_name_status: null }), ...((index === 1 || !open) && { foreign_name_status: 421 }) })
   return [target('canary', 'canary'), target('guarded', 'guarded', { guard: 'node', foreign_name_status: 421 }), ...ports.map(service)]
 }
 
 /** Events of a whole run on these ports. `mend` may change the results. */
-export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found } = {}) {
-  const targets = targetsOf(ports)
+export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found, open: hasOpen = true } = {}) {
+  const targets = targetsOf(ports, hasOpen)
   const attacked = targets.filter(({ own_name_status }) => own_name_status !== null)
   const cases = attacked.flatMap(({ name }) => LAB.methods.map((method) => ({ strategy: 'multiple-answers', method, local_network_access: 'default', attacker: 'public', target: name })))
   const refuses = (name) => name === 'guarded' || targets.find((found) => found.name === name).foreign_name_status === 421

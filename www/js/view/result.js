@@ -1,7 +1,7 @@
 // What a run came to: one sentence, three layers, what to do next, each service with its attempts, and what to do with the result.
 
 import { badge, facts, h, prose } from '../dom.js'
-import { browserLayer, groupsOf, headline, isAbsent, resolverLayer, servicesLayer } from '../findings.js'
+import { browserLayer, groupsOf, headline, isAbsent, ofYours, resolverLayer, servicesLayer } from '../findings.js'
 import { capital, count, duration, plain } from '../text.js'
 import { conclusionWords } from '../words.js'
 import { advice } from './advice.js'
@@ -14,7 +14,8 @@ import { absentServices, service } from './service.js'
 export function done(app) {
   const record = /** @type {RunRecord} */ (app.record)
   const run = /** @type {import('../types.js').Run} */ (record.run)
-  const words = conclusionWords(run.conclusion)
+  // Of canaries alone nothing follows for anybody, however they did.
+  const words = ofYours(record) ? conclusionWords(run.conclusion) : { word: 'nothing of yours tested', symbol: '–', tone: 'unknown' }
   const reasons = run.reasons.slice(0, 50).map((reason) => h('li', {}, prose(capital(plain(reason, 500)))))
   const verdict = h(
     'section',

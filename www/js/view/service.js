@@ -11,7 +11,7 @@ const MOST_REQUESTS = 12
 
 /** @param {import('../findings.js').Group} group @param {import('../record.js').RunRecord} record */
 export function service(group, record) {
-  const { attempts, isControl, target, verdict, summary } = group
+  const { attempts, isControl, target, summary } = group
   const words = wordsOf(group)
   const blocked = countOf(attempts, 'blocked_by_browser')
   const over = attempts.filter(({ result }) => result !== null)
@@ -26,11 +26,11 @@ export function service(group, record) {
       [
         ['Under its own name', answer(target.own_name_status)],
         ['Under a foreign name', answer(target.foreign_name_status)],
-        ...(attempts.length > 0 ? [/** @type {[string, Node]} */ (['Attempts', h('span', { class: 'badges' }, [...tally(attempts)].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`)))])] : []),
+        ...(over.length > 0 ? [/** @type {[string, Node]} */ (['Attempts', h('span', { class: 'badges' }, [...tally(attempts)].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`)))])] : []),
       ],
       'facts',
     ),
-    blocked > 0 && verdict !== 'control' && h('p', { class: 'callout browser' }, h('span', { 'aria-hidden': 'true' }, '■ '), `The browser blocked ${blocked} of ${count(over.length, 'attempt')} and hid the answer: this says nothing about the service.`),
+    blocked > 0 && !isControl && h('p', { class: 'callout browser' }, h('span', { 'aria-hidden': 'true' }, '■ '), `The browser blocked ${blocked} of ${count(over.length, 'attempt')} and hid the answer: this says nothing about the service.`),
     attempts.map((attempt) => attemptDetails(attempt, isControl, record)),
   )
 }
