@@ -76,8 +76,8 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.match(shown, /Stopped by\s+the service/)
   })
   await t.test('the engine shows that the policy would have stopped it', async () => {
-    const rows = await page.waitForSelector('.proof tbody').then((body) => body.$$eval('tr', (found) => found.map((row) => row.innerText)))
-    assert.match(rows[0], /as it arrived.*rebind\.example.*denied\s+421 host_not_allowed/s)
+    const rows = await page.waitForSelector('.proof li').then(() => page.$$eval('.proof li', (found) => found.map((row) => row.innerText)))
+    assert.match(rows[0], /that arrived.*rebind\.example.*denied\s+421 host_not_allowed/s)
     assert.match(rows[1], new RegExp(`under its own name.*127\\.0\\.0\\.1:${bare.port}.*allowed`, 's'))
   })
   await t.test('the policy is copied, on a page without a clipboard interface', async () => {

@@ -56,14 +56,14 @@ const STATES = {
     },
   },
   running: { lab: LAB, script: part(5), way: running },
-  done: { lab: LAB, script: whole(), way: start, ready: (page) => page.waitForSelector('.proof tbody') },
+  done: { lab: LAB, script: whole(), way: start, ready: (page) => page.waitForSelector('.proof li') },
   'done-open': {
     lab: LAB,
     script: whole(),
     state: 'done',
     way: start,
     ready: async (page) => {
-      await page.waitForSelector('.proof tbody')
+      await page.waitForSelector('.proof li')
       await page.$$eval('.conclusion details, .share, .service:first-of-type details, .service:nth-of-type(2) details:last-of-type', (all) => all.forEach((details) => (details.open = true)))
     },
   },

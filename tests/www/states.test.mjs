@@ -201,7 +201,7 @@ test('done', async (t) => {
   await choose(page, [3000, 3001, 3002])
   await click(page, 'Start the test')
   await state(page, 'done')
-  await page.waitForSelector('.proof tbody')
+  await page.waitForSelector('.proof li')
   assert.equal(await page.title(), 'Vulnerable: A web page can read 127.0.0.1:3000. – Hostbound self-test')
   await t.test('it is clean, closed and with everything open', async () => {
     await clean(page)
@@ -276,7 +276,7 @@ test('the keyboard alone', async (t) => {
   await tabTo('Start the test')
   await page.keyboard.press('Enter')
   await state(page, 'done')
-  await page.waitForSelector('.proof tbody')
+  await page.waitForSelector('.proof li')
   await tabTo('Why')
   await page.keyboard.press('Enter')
   assert.equal(await page.$eval('.conclusion details', (details) => details.open), true)

@@ -81,7 +81,7 @@ impl Tool {
                 Some([3, 10]),
             ),
             Self::Chromium => ("chromium", "browser tests", "any", None),
-            Self::Firefox => ("firefox-esr", "cargo xtask matrix", "any", None),
+            Self::Firefox => ("firefox-esr", "tests of the page, matrix", "any", None),
             Self::Ip => ("ip", "addresses of the lab", "iproute2", None),
             Self::Dnsmasq => ("dnsmasq", "a filtering resolver", "any", None),
             Self::Wrk => ("wrk", "cargo xtask bench envoy", "any", None),

@@ -22,7 +22,7 @@ export function advice(app, record) {
 
 /** @param {import('../app.js').App} app @param {string} policy @param {import('../findings.js').Group} group */
 function proof(app, policy, group) {
-  const box = h('div', { class: 'proof scroll', role: 'region', tabindex: 0, 'aria-label': `What the engine says about ${plain(group.target.name, 60)}` })
+  const box = h('div', { class: 'proof' })
   const arrived = arrivedAt(group)
   const own = group.target.address ?? group.target.name
   if (arrived === null || app.engine === null) return null
@@ -32,12 +32,7 @@ function proof(app, policy, group) {
     .then(({ foreign, own: renamed }) => {
       box.append(
         h('p', {}, 'The engine in this page, asked with this policy:'),
-        h(
-          'table',
-          {},
-          h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Request'), h('th', { scope: 'col' }, 'Host'), h('th', { scope: 'col' }, 'Verdict'))),
-          h('tbody', {}, verdictRow('as it arrived', request, authority, foreign), verdictRow('under its own name', request, own, renamed)),
-        ),
+        h('ul', { role: 'list' }, verdictRow('The request that arrived', request, authority, foreign), verdictRow('The same under its own name', request, own, renamed)),
       )
     })
     .catch((error) => box.append(h('p', {}, 'The engine could not be asked: ', h('code', {}, plain(error?.message ?? error)))))
@@ -49,10 +44,10 @@ function verdictRow(which, { method, target }, host, { decision, status, reason 
   const isDenied = decision === 'deny'
   const words = { word: isDenied ? 'denied' : 'allowed', symbol: isDenied ? '✖' : '✔', tone: isDenied ? 'control' : 'good' }
   return h(
-    'tr',
+    'li',
     {},
-    h('th', { scope: 'row' }, h('code', {}, plain(`${method} ${target}`, 80)), h('span', { class: 'soft' }, ` ${which}`)),
-    h('td', {}, h('code', {}, plain(host, 80))),
-    h('td', {}, badge(words), isDenied && [' ', h('code', {}, `${status} ${plain(reason ?? '', 60)}`)]),
+    h('span', {}, which),
+    h('span', {}, h('code', {}, plain(`${method} ${target}`, 80)), h('br'), h('code', {}, `Host: ${plain(host, 80)}`)),
+    h('span', {}, badge(words), isDenied && [' ', h('code', {}, `${status} ${plain(reason ?? '', 60)}`)]),
   )
 }

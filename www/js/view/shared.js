@@ -2,7 +2,7 @@
 
 import { badge, facts, h } from '../dom.js'
 import { serviceAt } from '../services.js'
-import { capital, count } from '../text.js'
+import { capital } from '../text.js'
 import { conclusionWords, CONTROL, outcomeWords, verdictWords } from '../words.js'
 
 /** @param {import('../app.js').App} app @returns {import('./show.js').View} */
@@ -53,17 +53,7 @@ export function summaryOf({ conclusion, browser, major, day, services }) {
       ['Browser', `${capital(browser)} ${major}`],
       ['Day', day],
     ]),
-    h(
-      'div',
-      { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': 'Services of the summary' },
-      h(
-        'table',
-        {},
-        h('caption', {}, count(services.length, 'service')),
-        h('thead', {}, h('tr', {}, ['Service', 'Verdict', 'Attempts'].map((name) => h('th', { scope: 'col' }, name)))),
-        h('tbody', {}, services.map(row)),
-      ),
-    ),
+    h('ul', { class: 'targets', role: 'list' }, services.map(row)),
   )
 }
 
@@ -74,10 +64,10 @@ function row({ kind, verdict, outcomes, port }) {
   const usual = port === null ? null : serviceAt(port)
   const words = isControl && verdict === 'control' ? CONTROL : verdictWords(verdict, outcomes.has('blocked_by_browser'))
   return h(
-    'tr',
+    'li',
     {},
-    h('th', { scope: 'row' }, name, usual !== null && h('span', { class: 'soft' }, ` usually ${usual}`)),
-    h('td', {}, badge(words)),
-    h('td', {}, h('span', { class: 'badges' }, [...outcomes].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`)))),
+    h('span', { class: 'name' }, name, usual !== null && h('span', { class: 'soft' }, ` usually ${usual}`)),
+    h('span', {}, badge(words)),
+    h('span', { class: 'badges' }, [...outcomes].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`))),
   )
 }
