@@ -54,6 +54,7 @@ pub fn words() -> Value {
             "word": words.word,
             "symbol": words.symbol,
             "tone": words.tone.name(),
+            "stopped_by": outcome.stopped_by(),
             "proves": words.proves,
             "leaves_open": words.leaves_open,
         });

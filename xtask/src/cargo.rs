@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::process::{self, Run};
-use crate::{envoy, node, wasm};
+use crate::{envoy, node, wasm, www};
 
-/// The engine in wasm, the Envoy filter, the npm package, the command.
+/// The engine in wasm, the Envoy filter, the npm package, what of it the page loads, the command.
 ///
 /// # Errors
 ///
@@ -17,6 +17,7 @@ pub(crate) fn build_all() -> Result<()> {
     wasm::build()?;
     envoy::build()?;
     node::build()?;
+    www::build()?;
     let command = build_command()?;
     eprintln!("command: {}", command.display());
     Ok(())

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 
 use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
-use crate::{cargo, envoy, node, oci};
+use crate::{cargo, envoy, node, oci, www};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SUMS: &str = "SHA256SUMS";
@@ -93,7 +93,7 @@ fn folder() -> PathBuf {
     process::root().join("dist")
 }
 
-/// The command with its completions, manual page and licences.
+/// The command with its completions, manual page and licences, and the self-test page.
 fn archive(folder: &Path) -> Result<String> {
     let command = cargo::build_command()?;
     let top = format!("hostbound-{VERSION}-{}", host()?);
@@ -118,6 +118,10 @@ fn archive(folder: &Path) -> Result<String> {
     add("man/hostbound.1", 0o644, page.as_bytes())?;
     for name in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
         add(name, 0o644, &read(&process::root().join(name))?)?;
+    }
+    // Where `hostbound lab page` looks for it.
+    for path in www::files()? {
+        add(&path, 0o644, &read(&process::root().join(&path))?)?;
     }
     archive.into_inner()?.finish()?;
     Ok(name)

@@ -17,6 +17,7 @@ mod process;
 mod setup;
 mod test;
 mod wasm;
+mod www;
 
 use std::process::ExitCode;
 
@@ -38,7 +39,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Install what is missing, then build the engine in wasm, the npm package and the command.
+    /// Install what is missing, then build the engine in wasm, the npm package, the self-test page's copy of them and the command.
     Build,
     /// Run every test suite. The last line is `N passed, N failed`. Exit code 1 if one failed.
     Test {
@@ -76,6 +77,8 @@ enum Command {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=15))]
         runs: u8,
     },
+    /// Take pictures of every state of the self-test page, light and dark, into dist/screenshots.
+    Screenshots,
     /// Run the fuzz targets, or only one.
     Fuzz {
         target: Option<String>,
@@ -139,6 +142,10 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Matrix { record } => lab::matrix(record)?,
         Command::RebindTimes { runs } => lab::rebind_times(runs.into())?,
+        Command::Screenshots => {
+            www::screenshots()?;
+            true
+        }
         Command::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::count::{Runner, Tally};
 use crate::doctor::{self, Tool, WASM_TARGET};
 use crate::process::{self, Run};
-use crate::{cargo, dist, envoy, fuzz, lab, setup};
+use crate::{cargo, dist, envoy, fuzz, lab, setup, www};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ struct Suite {
     run: fn(Extent, &mut Tally) -> Result<()>,
 }
 
-const USUAL: [Suite; 12] = [
+const USUAL: [Suite; 13] = [
     Suite {
         name: "set-up",
         run: set_up,
@@ -66,6 +66,10 @@ const USUAL: [Suite; 12] = [
     Suite {
         name: "lab",
         run: rebinding_lab,
+    },
+    Suite {
+        name: "www",
+        run: |extent, tally| count(Runner::Node, widened(www::tests()?, extent), tally),
     },
     Suite {
         name: "install",
@@ -126,6 +130,7 @@ fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
             setup::BUILD.as_slice(),
             &[Tool::Firefox, Tool::OpenSsl, Tool::Redis, Tool::Python],
             &lab::TOOLS,
+            &www::TOOLS,
         ]
         .concat(),
     )

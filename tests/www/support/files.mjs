@@ -1,0 +1,15 @@
+// Where things are.
+
+import { fileURLToPath } from 'node:url'
+
+const ROOT = new URL('../../../', import.meta.url)
+
+/** The folder of the page. */
+export const WWW = fileURLToPath(new URL('www/', ROOT))
+/** The folder of the npm package, which is the guard. */
+export const PACKAGE = fileURLToPath(new URL('bindings/node', ROOT))
+/** A module of the page. */
+export const moduleOf = (name) => new URL(`www/js/${name}`, ROOT).href
+export const COMMAND = process.env.HOSTBOUND_CLI ?? 'hostbound'
+export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
+export const FIREFOX = process.env.FIREFOX || '/usr/bin/firefox-esr'
