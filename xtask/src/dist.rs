@@ -2,7 +2,9 @@
 //! and the proof that they install as the README says.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
@@ -10,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
-use crate::{cargo, envoy, node, oci, www};
+use crate::{cargo, doctor, envoy, node, oci, www};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SUMS: &str = "SHA256SUMS";
@@ -65,7 +67,8 @@ pub(crate) fn check() -> Result<()> {
     fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let outcome = install(&readme, &scratch)
         .and_then(|()| use_installed(&readme, &scratch))
-        .and_then(|()| load_filter(&scratch));
+        .and_then(|()| load_filter(&scratch))
+        .and_then(|()| show_page(&scratch));
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     outcome?;
     println!("dist/: digests verified, packages installed as the README says, and used");
@@ -221,6 +224,41 @@ fn load_filter(scratch: &Path) -> Result<()> {
         "error",
     ];
     Run::new(envoy).args(words).dir(scratch).run()
+}
+
+/// The self-test page, found beside the installed command and shown by it.
+fn show_page(scratch: &Path) -> Result<()> {
+    if doctor::chromium().is_none() {
+        println!("the self-test page: not shown, since there is no Chromium here; `cargo xtask test` installs one");
+        return Ok(());
+    }
+    let words = [
+        "lab",
+        "page",
+        "--no-guard",
+        "--headless",
+        "--remote-debugging-port",
+        "0",
+    ];
+    println!("$ (cd {} && ./hostbound {})", scratch.display(), words.join(" "));
+    let mut command = Command::new("./hostbound")
+        .args(words)
+        .current_dir(scratch)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("./hostbound does not start")?;
+    let mut said = String::new();
+    if let Some(stdout) = command.stdout.take() {
+        BufReader::new(stdout).read_line(&mut said)?;
+    }
+    // It ends with its window, which nobody closes.
+    command.kill()?;
+    command.wait()?;
+    ensure!(
+        said.starts_with("remote debugging at "),
+        "`hostbound lab page` shows no page"
+    );
+    Ok(())
 }
 
 /// The first fenced block of a language.
