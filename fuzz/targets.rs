@@ -6,7 +6,7 @@ use hostbound::{
     SignOptions, Standing, Surroundings, Timestamp, TokenAnswer, TokenStore, Version, pack,
 };
 #[cfg(feature = "egress")]
-use hostbound::{Decision, EgressDocument};
+use hostbound::{Decision, EgressDocument, PageDocument, PageVerdictDocument};
 
 /// A policy document, as TOML and as JSON: what compiles also compiles from its compiled form, to the same digest.
 pub fn policy(data: &[u8]) {
@@ -406,6 +406,35 @@ pub fn egress_url(data: &[u8]) {
         let again = guard.judge_egress(&again).identity.expect("allowed again");
         assert_eq!(again.url, identity.url);
     });
+}
+
+/// What a page asks for, with the page in JSON or by itself: what is allowed goes, as WHATWG reads it too, to the page's own origin or to a listed one.
+#[cfg(feature = "egress")]
+pub fn page(data: &[u8]) {
+    thread_local!(static GUARD: Guard = Guard::new(Policy::from_toml(EGRESS, "fuzz").expect("a valid policy")));
+    let document = PageDocument::from_json(data).ok().or_else(|| {
+        Some(PageDocument {
+            origin: "http://localhost".into(),
+            url: Some(std::str::from_utf8(data).ok()?.to_owned()),
+            ..PageDocument::default()
+        })
+    });
+    let Some(document) = document else { return };
+    let verdict = GUARD.with(|guard| guard.judge_page(&document));
+    assert!(!verdict.to_json().contains('\n'));
+    let PageVerdictDocument::Request(verdict) = verdict else {
+        return;
+    };
+    let Some(identity) = verdict.identity else { return };
+    assert_eq!(verdict.decision, Decision::Allow);
+    let url = url::Url::parse(&identity.url).expect("what is allowed is a URL");
+    assert_eq!(Some(identity.port), url.port_or_known_default());
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    assert_eq!(identity.host, host);
+    assert!(
+        ["localhost", "a.example", "127.0.0.1", "::1"].contains(&host) || host.ends_with(".b.example"),
+        "{host}"
+    );
 }
 
 /// `method SP target [SP version] *( LF name ":" value )`: over https, from nobody.

@@ -73,6 +73,16 @@ fn the_lines_for_envoy_are_those_that_are_tested() {
     }
 }
 
+/// The line for a page is the one that is opened in browsers, by the tests of the guide.
+#[test]
+fn the_line_for_a_page_is_the_one_that_is_tested() {
+    let tested = blocks(&read("docs/browser-guard.md"), "html");
+    assert_eq!(tested.len(), 1);
+    for page in ["README.md", "bindings/node/README.md"] {
+        assert_eq!(blocks(&read(page), "html"), tested, "{page}");
+    }
+}
+
 #[test]
 fn links_lead_somewhere() {
     for page in [

@@ -86,6 +86,18 @@ fn egress_url_corpus() {
     }
 }
 
+#[cfg(feature = "egress")]
+#[test]
+fn page_corpus() {
+    replay("page", targets::page);
+    for case in vectors::load_page().cases {
+        targets::page(case.request.to_string().as_bytes());
+        if let Some(url) = case.request["url"].as_str() {
+            targets::page(url.as_bytes());
+        }
+    }
+}
+
 #[test]
 fn vectors_as_seeds() {
     for file in vectors::load() {

@@ -76,7 +76,7 @@ async function answers(server, field) {
 }
 
 test('the README has the snippets that are tested here', () => {
-  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'toml', 'js', 'toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'js'])
+  assert.deepEqual(blocks.map(({ language }) => language), ['toml', 'js', 'js', 'js', 'js', 'toml', 'js', 'toml', 'js', 'toml', 'js', 'js', 'js', 'html', 'js', 'toml', 'js', 'js'])
 })
 
 test('a Node service', async (t) => {

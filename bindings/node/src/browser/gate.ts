@@ -38,7 +38,12 @@ export class Gate {
   close(error: HostboundError): void {
     this.#why = error
     this.#end()
-    this.#onRefusal({ url: null, verdict: error instanceof PageError ? error.verdict : null, error })
+    this.#tell(null, error)
+  }
+
+  #tell(url: string | null, error: HostboundError): HostboundError {
+    this.#onRefusal({ url, verdict: error instanceof PageError ? error.verdict : null, error })
+    return error
   }
 
   #end(): void {
@@ -50,12 +55,10 @@ export class Gate {
   refusal(url: string, headers: string[], from?: string): HostboundError | undefined {
     const verdict = this.#engine?.request(url, headers, from)
     if (verdict?.decision === 'allow') {
-      if (verdict.reported.length > 0) this.#onRefusal({ url, verdict, error: new PageError(verdict) })
+      if (verdict.reported.length > 0) this.#tell(url, new PageError(verdict))
       return undefined
     }
-    const error = verdict === undefined ? this.#why : new PageError(verdict)
-    this.#onRefusal({ url, verdict: verdict ?? null, error })
-    return error
+    return this.#tell(url, verdict === undefined ? this.#why : new PageError(verdict))
   }
 }
 

@@ -28,7 +28,9 @@ export function show({ title, lines }: { title: string; lines: string[] }): void
     main.append(paragraph)
   }
   document.title = title
-  document.body.replaceChildren(main)
+  // A script may run before there is a body.
+  const place = document.body as HTMLElement | null
+  ;(place ?? document.documentElement).replaceChildren(main)
 }
 
 /** The names that a policy in JSON lists. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
-import { boot, FILES, known, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
+import { boot, FILES, guardOf, known, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
 import { site } from '../support/site.mjs'
 
 const FOREIGN = 'foreign.localhost'
@@ -53,11 +53,12 @@ for (const name of Object.keys(BROWSERS)) {
     })
 
     await t.test('under a foreign name the second visit gets no page at all, until the policy lists the name', async (t) => {
-      const served = await site(t, SITE)
+      const served = await site(t, { ...SITE, '/': html(boot(' data-worker="/sw.js"')) })
       const page = await opened(t, browser, served, FOREIGN)
       assert.equal(await page.evaluate(() => globalThis.started), undefined)
       await controlled(page)
-      served.asked()
+      const guard = [...guardOf(FOREIGN), `GET ${FOREIGN}/hostbound/dist/browser/worker.js`, `GET ${FOREIGN}/sw.js`]
+      assert.deepEqual([...new Set(served.asked())].sort(), [`GET ${FOREIGN}/`, ...guard].sort(), 'what the page and the worker load, and nothing else')
       const response = await page.reload()
       await known(page)
       assert.equal(response.status(), 421)
