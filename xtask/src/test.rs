@@ -175,7 +175,7 @@ fn build(_: Extent, tally: &mut Tally) -> Result<()> {
 }
 
 fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
-    let mut run = Run::npm(script);
+    let mut run = Run::npm(script).env("HOSTBOUND_CLI", cargo::build_command()?);
     for (variable, path) in [("CHROMIUM", doctor::chromium()), ("FIREFOX", doctor::firefox())] {
         if let Some(path) = path {
             run = run.env(variable, path);

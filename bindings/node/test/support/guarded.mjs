@@ -1,6 +1,9 @@
 // A guarded app, as docs/browser-guard.md makes one, and how it is opened.
 
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 import { inRepository } from './files.mjs'
 
@@ -19,12 +22,27 @@ export const policy = (port) => ({
   egress: { allow: [`http://api.localhost:${port}`], credentials: { [`http://api.localhost:${port}`]: ['x-key'] } },
 })
 
+/** What the command makes of the server's policy for pages. */
+function publicOf(port) {
+  const command = process.env.HOSTBOUND_CLI
+  if (command === undefined) throw new Error('HOSTBOUND_CLI names no `hostbound`: cargo xtask test does')
+  const served = { ...policy(port), peers: { allow: ['127.0.0.0/8', '::1/128'] }, routes: [{ path: '/**', require: [] }] }
+  const folder = mkdtempSync(join(tmpdir(), 'hostbound-public-'))
+  try {
+    const file = join(folder, 'hostbound.json')
+    writeFileSync(file, JSON.stringify(served))
+    return execFileSync(command, ['public', '--policy', file])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 export const page = (script) => `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">${script}<body><p>shell</p></body></html>`
 export const boot = (more = '') => script.replace('></script>', `${more}></script>`)
 
 export const FILES = {
   '/': page(boot()),
-  '/hostbound.public.json': (port) => JSON.stringify(policy(port)),
+  '/hostbound.public.json': publicOf,
   '/app.js': "await fetch('/api/started'); globalThis.started = performance.now()",
 }
 
