@@ -263,7 +263,7 @@ impl<'a> Authority<'a> {
     }
 
     /// The same host with that port.
-    #[cfg(feature = "egress")]
+    #[cfg(feature = "page")]
     #[must_use]
     pub(crate) const fn with_port(self, port: Port) -> Self {
         Self {

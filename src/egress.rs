@@ -1,15 +1,19 @@
 //! Where requests may go out to: the rules of the `egress` section, and what they say of one request.
 //!
-//! Decides in two steps, before any look-up and after it; connects nowhere and looks nothing up. DNS can be made to lie about a listed name, so the
+//! Decides in two steps, before any look-up (`destination`) and after it (`judge`); connects nowhere and looks nothing up. DNS can be made to lie about a listed name, so the
 //! addresses are judged as the name is, and the face connects to those and no others.
 
+#[cfg(feature = "page")]
+mod destination;
+#[cfg(feature = "page")]
+mod document;
 #[cfg(feature = "egress")]
 mod judge;
 mod reason;
 #[cfg(feature = "egress")]
 mod target;
 
-#[cfg(feature = "egress")]
+#[cfg(feature = "page")]
 use std::borrow::Cow;
 
 use crate::address::AddressRules;
@@ -18,12 +22,14 @@ use crate::host::{HostPattern, HostSet};
 use crate::origin::Origin;
 use crate::table::Table;
 
-#[cfg(feature = "egress")]
-pub use judge::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
+#[cfg(feature = "page")]
+pub(crate) use destination::Refusal;
+#[cfg(feature = "page")]
+pub use document::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
 pub use reason::EgressReason;
 
 /// Headers that carry a credential whatever the policy says, in lower case.
-#[cfg(feature = "egress")]
+#[cfg(feature = "page")]
 pub(crate) const CREDENTIAL_HEADERS: [&str; 9] = [
     "authorization",
     "cookie",
@@ -89,7 +95,7 @@ impl DestinationKey {
 /// One entry of `egress.destinations`.
 #[cfg_attr(
     not(feature = "egress"),
-    expect(dead_code, reason = "only outbound requests read it")
+    expect(dead_code, reason = "only outbound requests read all of it")
 )]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destination {
@@ -122,7 +128,7 @@ pub(crate) struct Egress {
 }
 
 /// How far a destination is listed.
-#[cfg(feature = "egress")]
+#[cfg(feature = "page")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Listing {
     NoHost,
@@ -163,7 +169,7 @@ impl Egress {
         set.covering(&pattern.with_port(key.port)).is_some() || self.destinations.contains(&key.bytes())
     }
 
-    #[cfg(feature = "egress")]
+    #[cfg(feature = "page")]
     pub(crate) fn listing(&self, scheme: Scheme, authority: Authority<'_>, key: &DestinationKey) -> Listing {
         let [http, https] = &self.exact;
         let [any_http, any_https] = &self.any_port;
@@ -183,7 +189,7 @@ impl Egress {
         }
     }
 
-    #[cfg(feature = "egress")]
+    #[cfg(feature = "page")]
     fn has_destination(&self, scheme: Option<Scheme>, host: &str) -> bool {
         let is_near = |key: &DestinationKey| &*key.host == host && scheme.is_none_or(|scheme| scheme == key.scheme);
         self.destinations
@@ -191,8 +197,8 @@ impl Egress {
             .any(|(_, destination)| destination.origin.as_ref().is_some_and(is_near))
     }
 
-    #[cfg(feature = "egress")]
     /// True if a header carries a credential: by its name alone, or because the policy binds it to some origin.
+    #[cfg(feature = "page")]
     pub(crate) fn is_credential(&self, header: &str) -> bool {
         let is_lower = !header.bytes().any(|byte| byte.is_ascii_uppercase());
         let name = if is_lower {

@@ -11,8 +11,9 @@
 //!   Without it `cases` are accepted and not read. The digest, which never covers them, stays the same.
 //! - `toml` (default): policies in TOML. JSON is always there.
 //! - `tokens` (default): judging bearer tokens. Without it a policy that asks for them is refused.
-//! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML, a module of its own. `web`: what of it needs a browser. Turned on by the JS build alone.
+//! - `wasm`: the wasm-bindgen face; `wasm-toml`: its reader of TOML; `wasm-web`: the guard of pages: modules of their own. Turned on by the JS build alone.
 //! - `egress`: judging outbound requests ([`Guard::judge_egress`]). The section of the policy is read without it too.
+//! - `page`: judging pages in browsers and what they ask for ([`Guard::judge_page`]). It needs no parser of URLs: browsers have one. Part of `egress`.
 
 // The engine's own lint wall, on top of the workspace's: no input can make it panic.
 #![deny(missing_docs, unreachable_pub)]
@@ -32,6 +33,8 @@ mod guard;
 mod host;
 mod json;
 mod origin;
+#[cfg(feature = "page")]
+mod page;
 mod peer;
 mod place;
 mod policy;
@@ -47,8 +50,10 @@ mod verdict;
 mod wasm;
 #[cfg(feature = "wasm-toml")]
 mod wasm_toml;
-#[cfg(any(feature = "wasm", feature = "wasm-toml"))]
+#[cfg(any(feature = "wasm", feature = "wasm-toml", feature = "wasm-web"))]
 mod wasm_value;
+#[cfg(feature = "wasm-web")]
+mod wasm_web;
 
 // The public interface is:
 pub use address::{
@@ -58,7 +63,7 @@ pub use address::{
 };
 pub use authority::{Authority, AuthorityError, Host, LowerName, Name, Port, Scheme};
 pub use egress::EgressReason;
-#[cfg(feature = "egress")]
+#[cfg(feature = "page")]
 pub use egress::{EgressDocument, EgressIdentityDocument, EgressReportDocument, EgressVerdictDocument};
 pub use guard::{
     Answers, ClaimRule, Explanation, Finding, Guard, Inspection, LedgerError, Memory, NeedsBody, NeedsNonce, Outcome,
@@ -69,6 +74,8 @@ pub use guard::{NativeVerification, NeedsIntrospection, NeedsKeys, NeedsVerifica
 pub use host::{HostPattern, HostPatternError, HostSet};
 pub use json::{JsonDocument, JsonValue};
 pub use origin::{Origin, OriginError};
+#[cfg(feature = "page")]
+pub use page::{PageDocument, PageVerdictDocument};
 pub use peer::Peer;
 pub use place::Position;
 #[cfg(feature = "authoring")]

@@ -12,6 +12,8 @@ mod document;
 mod json_schema;
 mod lint;
 mod measure;
+#[cfg(feature = "authoring")]
+mod public;
 mod report;
 mod schema;
 mod shape;
@@ -52,7 +54,7 @@ pub struct Policy {
     /// The headers that signatures are read from.
     pub(crate) named_headers: NamedHeaders,
     #[cfg_attr(
-        not(feature = "egress"),
+        not(feature = "page"),
         expect(dead_code, reason = "only outbound requests are judged by it")
     )]
     pub(crate) egress: Option<Egress>,

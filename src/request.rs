@@ -6,7 +6,7 @@ mod document;
 mod head;
 mod packed;
 
-#[cfg(feature = "egress")]
+#[cfg(feature = "page")]
 pub(crate) use document::read_object;
 pub use document::{RequestDocument, RequestDocumentError};
 pub(crate) use head::{

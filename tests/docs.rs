@@ -80,6 +80,7 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "SECURITY.md",
         "CHANGELOG.md",
+        "docs/browser-guard.md",
         "docs/envoy.md",
         "docs/lab.md",
         "docs/rebind-times.md",

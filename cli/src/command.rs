@@ -15,6 +15,7 @@ mod man;
 // Where there is no lab; and in tests everywhere, so that it compiles.
 #[cfg(any(not(target_os = "linux"), test))]
 mod no_lab;
+mod public;
 mod schema;
 mod sign;
 mod test;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Lab(no_lab::Lab),
     Address(address::Address),
     Compile(compile::Compile),
+    Public(public::Public),
     Envoy(envoy::Envoy),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -59,7 +61,12 @@ impl Command {
             Self::Keys(keys) => keys.format(),
             Self::Lab(lab) => lab.format(),
             Self::Address(address) => address.format,
-            Self::Compile(_) | Self::Envoy(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => Format::Human,
+            Self::Compile(_)
+            | Self::Public(_)
+            | Self::Envoy(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Format::Human,
         }
     }
 
@@ -75,6 +82,7 @@ impl Command {
             Self::Lab(lab) => lab.run(),
             Self::Address(address) => address.run(),
             Self::Compile(compile) => compile.run(),
+            Self::Public(public) => public.run(),
             Self::Envoy(envoy) => envoy.run(),
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),

@@ -38,6 +38,14 @@ impl PolicyArgs {
         Ok(Guard::new(file.compile(&document)?))
     }
 
+    /// The document of a policy that is not refused.
+    pub(crate) fn document(&self) -> Result<PolicyDocument, Refusal> {
+        let file = PolicyFile::read(&self.policy)?;
+        let document = file.document(&self.additions)?;
+        file.compile(&document)?;
+        Ok(document)
+    }
+
     /// Where the policy is; its paths are relative to that.
     pub(crate) fn folder(&self) -> &Path {
         self.policy.parent().unwrap_or(Path::new(""))

@@ -2,177 +2,29 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
 use url::{Position, Url};
 
-use super::{DestinationKey, Egress, EgressReason, Listing, Redirects};
+use super::destination::Refusal;
+use super::{DestinationKey, Egress, EgressDocument, EgressIdentityDocument, EgressReason, EgressVerdictDocument};
 use crate::address::AddressRules;
 use crate::authority::{Authority, Host, Port, Scheme};
 use crate::guard::Guard;
-use crate::request::{RequestDocumentError, read_object};
-use crate::verdict::{Decision, Detail, Mode, write_escaped};
+use crate::verdict::{Detail, write_escaped};
 
 /// The longest URL, in bytes.
 const MAX_URL: usize = 8 * 1024;
-
-/// An outbound request, in JSON. Unknown and duplicate fields are errors.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EgressDocument {
-    /// Copied into the verdict.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// Where to.
-    pub url: String,
-    /// What the host resolved to, or null: not looked up yet.
-    #[serde(default)]
-    pub addresses: Option<Vec<IpAddr>>,
-    /// The URL whose answer redirected here, or null.
-    #[serde(default)]
-    pub from: Option<String>,
-    /// The names of the headers that would be sent.
-    #[serde(default)]
-    pub headers: Vec<String>,
-    /// `sha256/` and base64 of the SPKI of every certificate that the server presented, or null: no handshake yet.
-    #[serde(default)]
-    pub pins: Option<Vec<String>>,
-}
-
-impl EgressDocument {
-    /// Reads one outbound request from JSON.
-    ///
-    /// # Errors
-    /// [`RequestDocumentError`] with the column where reading stopped; it quotes no value.
-    pub fn from_json(json: &[u8]) -> Result<Self, RequestDocumentError> {
-        read_object(json)
-    }
-}
-
-/// The verdict on an outbound request: always all fields, in this order, null where not applicable.
-#[derive(Clone, Debug, Serialize)]
-pub struct EgressVerdictDocument {
-    /// The request's id.
-    pub id: Option<String>,
-    /// Allow or deny.
-    pub decision: Decision,
-    /// 200 on allow; null on deny: there is no answer to give.
-    pub status: Option<u16>,
-    /// `egress`, or null.
-    pub check: Option<&'static str>,
-    /// Why.
-    pub reason: Option<EgressReason>,
-    /// The same.
-    pub public_reason: Option<EgressReason>,
-    /// The setting that decided, as a dotted path.
-    pub rule: Option<String>,
-    /// One line for the operator, without query and userinfo.
-    pub detail: Option<String>,
-    /// `enforce` or `report`.
-    pub mode: &'static str,
-    /// The policy's digest.
-    pub policy: String,
-    /// Where to connect; null on deny.
-    pub identity: Option<EgressIdentityDocument>,
-    /// In report mode, what would have refused the request.
-    pub reported: Vec<EgressReportDocument>,
-}
-
-impl EgressVerdictDocument {
-    /// The verdict as one line of JSON, without the line feed.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        // Strings, numbers and nulls only: serializing them cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// Where an allowed request goes. The face connects to exactly this.
-#[derive(Clone, Debug, Serialize)]
-pub struct EgressIdentityDocument {
-    /// The URL, normalized, without fragment.
-    pub url: String,
-    /// The host to look up and to name in Host and SNI: lower case, without brackets and trailing dot.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The addresses that were judged, or null.
-    pub addresses: Option<Vec<IpAddr>>,
-}
-
-/// What would have refused the request, had the policy not been in report mode.
-#[derive(Clone, Debug, Serialize)]
-pub struct EgressReportDocument {
-    /// `egress`.
-    pub check: &'static str,
-    /// Why.
-    pub reason: EgressReason,
-    /// Null.
-    pub status: Option<u16>,
-    /// The setting that decided.
-    pub rule: Option<String>,
-    /// One line for the operator.
-    pub detail: String,
-}
-
-struct Refusal {
-    reason: EgressReason,
-    rule: Option<String>,
-    detail: String,
-}
-
-impl Refusal {
-    fn new(reason: EgressReason, rule: Option<&str>, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            rule: rule.map(Into::into),
-            detail: detail.into(),
-        }
-    }
-}
 
 impl Guard {
     /// Judges an outbound request: before the look-up with `addresses` null, after it with them, and once more with `pins` where
     /// [`Guard::needs_pins`] says so.
     #[must_use]
     pub fn judge_egress(&self, document: &EgressDocument) -> EgressVerdictDocument {
-        let refused = match Outbound::parse(&document.url) {
-            Err(refusal) => (None, Some(refusal)),
+        match Outbound::parse(&document.url) {
+            Err(refusal) => self.egress_verdict(document.id.as_deref(), None, Some(refusal)),
             Ok(outbound) => {
-                let refusal = self.rules().and_then(|egress| egress.judge(&outbound, document)).err();
-                (Some(outbound), refusal)
+                let judged = self.egress_rules().and_then(|egress| egress.judge(&outbound, document));
+                self.egress_verdict(document.id.as_deref(), Some(outbound.identity(document)), judged.err())
             }
-        };
-        let (outbound, refusal) = refused;
-        // Without a destination there is nothing that could be allowed and reported.
-        let is_reported = self.policy().mode() == Mode::Report && outbound.is_some();
-        let is_allowed = refusal
-            .as_ref()
-            .is_none_or(|refusal| is_reported && !refusal.reason.is_always_enforced());
-        let (denied, reported) = if is_allowed { (None, refusal) } else { (refusal, None) };
-        EgressVerdictDocument {
-            id: document.id.clone(),
-            decision: if is_allowed { Decision::Allow } else { Decision::Deny },
-            status: is_allowed.then_some(200),
-            check: denied.as_ref().map(|_| "egress"),
-            reason: denied.as_ref().map(|refusal| refusal.reason),
-            public_reason: denied.as_ref().map(|refusal| refusal.reason),
-            rule: denied.as_ref().and_then(|refusal| refusal.rule.clone()),
-            detail: denied.map(|refusal| refusal.detail),
-            mode: self.policy().mode().as_str(),
-            policy: self.policy().digest().to_owned(),
-            identity: outbound
-                .filter(|_| is_allowed)
-                .map(|outbound| outbound.identity(document)),
-            reported: reported
-                .map(|refusal| EgressReportDocument {
-                    check: "egress",
-                    reason: refusal.reason,
-                    status: None,
-                    rule: refusal.rule,
-                    detail: refusal.detail,
-                })
-                .into_iter()
-                .collect(),
         }
     }
 
@@ -201,17 +53,6 @@ impl Guard {
             Some(egress) => egress.is_credential(header),
             None => Egress::default().is_credential(header),
         }
-    }
-
-    fn rules(&self) -> Result<&Egress, Refusal> {
-        let refusal = || {
-            Refusal::new(
-                EgressReason::DestinationNotAllowed,
-                Some("egress"),
-                "the policy has no egress section",
-            )
-        };
-        self.policy().egress.as_ref().ok_or_else(refusal)
     }
 
     fn destination(&self, url: &str) -> Option<&super::Destination> {
@@ -309,105 +150,16 @@ impl Outbound {
 
 impl Egress {
     fn judge(&self, outbound: &Outbound, document: &EgressDocument) -> Result<(), Refusal> {
-        self.judge_destination(outbound)?;
-        let is_cross_origin = self.judge_redirect(outbound, document)?;
-        self.judge_credentials(outbound, document, is_cross_origin)?;
+        let key = &outbound.key;
+        self.judge_destination(key)?;
+        let from = match &document.from {
+            Some(url) => Some(Outbound::parse(url).map_err(|_| Refusal::malformed_from())?.key),
+            None => None,
+        };
+        let is_cross_origin = self.judge_redirect(key, from.as_ref())?;
+        self.judge_credentials(key, &document.headers, is_cross_origin)?;
         self.judge_addresses(outbound, document)?;
         self.judge_pins(outbound, document)
-    }
-
-    fn judge_destination(&self, outbound: &Outbound) -> Result<(), Refusal> {
-        let key = &outbound.key;
-        // What displays as a host parses as one.
-        let Ok(authority) = Authority::parse(key.host.as_bytes()) else {
-            return Err(Refusal::new(
-                EgressReason::UrlMalformed,
-                None,
-                "the URL's host is malformed",
-            ));
-        };
-        let authority = authority.with_port(key.port);
-        let (reason, detail) = match self.listing(key.scheme, authority, key) {
-            Listing::Listed => return Ok(()),
-            Listing::NoHost => (
-                EgressReason::DestinationNotAllowed,
-                format!("host `{}` is not allowed", key.host),
-            ),
-            Listing::OtherScheme => {
-                let scheme = key.scheme.as_str();
-                (
-                    EgressReason::SchemeNotAllowed,
-                    format!("scheme `{scheme}` is not allowed for `{}`", key.host),
-                )
-            }
-            Listing::OtherPort => (
-                EgressReason::PortNotAllowed,
-                format!("port {} is not allowed for `{}`", key.port, key.host),
-            ),
-        };
-        Err(Refusal::new(reason, Some("egress.allow"), detail))
-    }
-
-    /// Whether the request follows a redirect to another origin.
-    fn judge_redirect(&self, outbound: &Outbound, document: &EgressDocument) -> Result<bool, Refusal> {
-        let Some(from) = &document.from else { return Ok(false) };
-        let from = Outbound::parse(from).map_err(|_| {
-            Refusal::new(
-                EgressReason::UrlMalformed,
-                Some("egress.redirects"),
-                "the URL that redirected here is malformed",
-            )
-        })?;
-        let is_cross_origin = from.key != outbound.key;
-        let detail = if from.key.scheme == Scheme::Https && outbound.key.scheme == Scheme::Http {
-            "a redirect from https to http"
-        } else if self.redirects == Redirects::None {
-            "a redirect"
-        } else if self.redirects == Redirects::SameOrigin && is_cross_origin {
-            "a redirect to another origin"
-        } else {
-            return Ok(is_cross_origin);
-        };
-        Err(Refusal::new(
-            EgressReason::RedirectNotAllowed,
-            Some("egress.redirects"),
-            detail,
-        ))
-    }
-
-    fn judge_credentials(
-        &self,
-        outbound: &Outbound,
-        document: &EgressDocument,
-        is_cross_origin: bool,
-    ) -> Result<(), Refusal> {
-        let listed = self
-            .credentials
-            .get(&outbound.key.bytes())
-            .map_or(&[][..], Vec::as_slice);
-        let own = self
-            .destinations
-            .get(&outbound.key.bytes())
-            .map_or(&[][..], |destination| &destination.credentials);
-        for header in document.headers.iter().filter(|header| self.is_credential(header)) {
-            let is_bound = listed.iter().chain(own).any(|bound| bound.eq_ignore_ascii_case(header));
-            if is_cross_origin || !is_bound {
-                let mut detail = String::from("credential header `");
-                // Writing to a string cannot fail.
-                let _ = write_escaped(&mut detail, header.as_bytes(), Detail::QUOTED_BYTES);
-                detail.push_str(if is_cross_origin {
-                    "` after a redirect to another origin"
-                } else {
-                    "` is not bound to this origin"
-                });
-                return Err(Refusal::new(
-                    EgressReason::CredentialsNotAllowed,
-                    Some("egress.credentials"),
-                    detail,
-                ));
-            }
-        }
-        Ok(())
     }
 
     fn judge_addresses(&self, outbound: &Outbound, document: &EgressDocument) -> Result<(), Refusal> {

@@ -2,7 +2,9 @@
 //! and the proof that they install as the README says.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
@@ -10,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::process::{self, Run};
 use crate::setup::{self, read, sha256};
-use crate::{cargo, envoy, node, oci};
+use crate::{cargo, doctor, envoy, node, oci, www};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SUMS: &str = "SHA256SUMS";
@@ -65,7 +67,8 @@ pub(crate) fn check() -> Result<()> {
     fs::create_dir(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let outcome = install(&readme, &scratch)
         .and_then(|()| use_installed(&readme, &scratch))
-        .and_then(|()| load_filter(&scratch));
+        .and_then(|()| load_filter(&scratch))
+        .and_then(|()| show_page(&scratch));
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     outcome?;
     println!("dist/: digests verified, packages installed as the README says, and used");
@@ -93,7 +96,7 @@ fn folder() -> PathBuf {
     process::root().join("dist")
 }
 
-/// The command with its completions, manual page and licences.
+/// The command with its completions, manual page and licences, and the self-test page.
 fn archive(folder: &Path) -> Result<String> {
     let command = cargo::build_command()?;
     let top = format!("hostbound-{VERSION}-{}", host()?);
@@ -118,6 +121,10 @@ fn archive(folder: &Path) -> Result<String> {
     add("man/hostbound.1", 0o644, page.as_bytes())?;
     for name in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
         add(name, 0o644, &read(&process::root().join(name))?)?;
+    }
+    // Where `hostbound lab page` looks for it.
+    for path in www::files()? {
+        add(&path, 0o644, &read(&process::root().join(&path))?)?;
     }
     archive.into_inner()?.finish()?;
     Ok(name)
@@ -217,6 +224,41 @@ fn load_filter(scratch: &Path) -> Result<()> {
         "error",
     ];
     Run::new(envoy).args(words).dir(scratch).run()
+}
+
+/// The self-test page, found beside the installed command and shown by it.
+fn show_page(scratch: &Path) -> Result<()> {
+    if doctor::chromium().is_none() {
+        println!("the self-test page: not shown, since there is no Chromium here; `cargo xtask test` installs one");
+        return Ok(());
+    }
+    let words = [
+        "lab",
+        "page",
+        "--no-guard",
+        "--headless",
+        "--remote-debugging-port",
+        "0",
+    ];
+    println!("$ (cd {} && ./hostbound {})", scratch.display(), words.join(" "));
+    let mut command = Command::new("./hostbound")
+        .args(words)
+        .current_dir(scratch)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("./hostbound does not start")?;
+    let mut said = String::new();
+    if let Some(stdout) = command.stdout.take() {
+        BufReader::new(stdout).read_line(&mut said)?;
+    }
+    // It ends with its window, which nobody closes.
+    command.kill()?;
+    command.wait()?;
+    ensure!(
+        said.starts_with("remote debugging at "),
+        "`hostbound lab page` shows no page"
+    );
+    Ok(())
 }
 
 /// The first fenced block of a language.

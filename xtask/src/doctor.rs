@@ -81,7 +81,7 @@ impl Tool {
                 Some([3, 10]),
             ),
             Self::Chromium => ("chromium", "browser tests", "any", None),
-            Self::Firefox => ("firefox-esr", "tests of the page, matrix", "any", None),
+            Self::Firefox => ("firefox-esr", "browser tests", "any", None),
             Self::Ip => ("ip", "addresses of the lab", "iproute2", None),
             Self::Dnsmasq => ("dnsmasq", "a filtering resolver", "any", None),
             Self::Wrk => ("wrk", "cargo xtask bench envoy", "any", None),
@@ -150,7 +150,7 @@ impl Tool {
             Self::Npm => version_of("npm"),
             Self::Python => return python(self.facts().minimum),
             Self::Chromium => chromium().and_then(|path| version_of(&path.to_string_lossy())),
-            Self::Firefox => version_of("firefox-esr"),
+            Self::Firefox => firefox().and_then(|path| version_of(&path.to_string_lossy())),
             Self::Ip => version_said("ip", "-Version"),
             Self::Dnsmasq => version_said("dnsmasq", "--version"),
             // It says its version and then fails.
@@ -247,6 +247,14 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     match std::env::var("CHROMIUM") {
         Ok(path) if !path.is_empty() => process::on_path(&path),
         _ => process::on_path("chromium"),
+    }
+}
+
+/// The other one: `$FIREFOX`, else what is on the `PATH`.
+pub(crate) fn firefox() -> Option<PathBuf> {
+    match std::env::var("FIREFOX") {
+        Ok(path) if !path.is_empty() => process::on_path(&path),
+        _ => process::on_path("firefox-esr"),
     }
 }
 

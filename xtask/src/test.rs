@@ -128,7 +128,7 @@ fn set_up(_: Extent, _: &mut Tally) -> Result<()> {
     setup::ensure(
         &[
             setup::BUILD.as_slice(),
-            &[Tool::OpenSsl, Tool::Redis, Tool::Python],
+            &[Tool::Firefox, Tool::OpenSsl, Tool::Redis, Tool::Python],
             &lab::TOOLS,
             &www::TOOLS,
         ]
@@ -153,6 +153,7 @@ fn clippy(_: Extent, tally: &mut Tally) -> Result<()> {
         "--package hostbound --lib --no-default-features",
         &format!("{wasm} wasm"),
         &format!("{wasm} wasm-toml"),
+        &format!("{wasm} wasm-web"),
         &format!("{wasm} wasm,egress,tokens"),
         &format!("--package hostbound-envoy --lib --target {WASM_TARGET}"),
     ] {
@@ -175,8 +176,10 @@ fn build(_: Extent, tally: &mut Tally) -> Result<()> {
 
 fn npm_test(script: &str, extent: Extent, tally: &mut Tally) -> Result<()> {
     let mut run = Run::npm(script);
-    if let Some(path) = doctor::chromium() {
-        run = run.env("CHROMIUM", path);
+    for (variable, path) in [("CHROMIUM", doctor::chromium()), ("FIREFOX", doctor::firefox())] {
+        if let Some(path) = path {
+            run = run.env(variable, path);
+        }
     }
     count(Runner::Node, widened(run, extent), tally)
 }

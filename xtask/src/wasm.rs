@@ -1,4 +1,4 @@
-//! The engine in wasm: cargo, then wasm-bindgen's generator, then wasm-opt, into `bindings/node/wasm`, `wasm-toml` and `wasm-node`; and their sizes.
+//! The engine in wasm: cargo, then wasm-bindgen's generator, then wasm-opt, into the folders `wasm…` of `bindings/node`; and their sizes.
 
 use std::fs;
 use std::io::Write;
@@ -29,8 +29,8 @@ struct Module {
 }
 
 /// The core goes to browsers and has to be small; so the reader of TOML is loaded only where there is TOML. Node loads an engine of its own, that also
-/// judges tokens and outbound requests: with curves, RSA and a URL parser.
-const MODULES: [Module; 3] = [
+/// judges tokens and outbound requests: with curves, RSA and a URL parser. The guard of pages is loaded before a page starts: it has only what judges pages.
+const MODULES: [Module; 4] = [
     Module {
         package: "hostbound",
         features: "wasm",
@@ -50,6 +50,13 @@ const MODULES: [Module; 3] = [
         features: "wasm,egress,tokens",
         profile: "wasm-node",
         folder: "wasm-node",
+        limit_bytes: None,
+    },
+    Module {
+        package: "hostbound",
+        features: "wasm-web",
+        profile: "wasm",
+        folder: "wasm-web",
         limit_bytes: None,
     },
 ];
@@ -216,7 +223,7 @@ mod tests {
         let noise: String = (0..7_000_u32).map(|n| sha256(&n.to_le_bytes())).collect();
         assert!(gzipped(noise.as_bytes()).unwrap() > LIMIT_BYTES);
         fs::write(&module, &noise).unwrap();
-        let [core, unlimited, _] = &MODULES;
+        let [core, unlimited, ..] = &MODULES;
         let heavy = weigh(&module, core);
         let heavy_for_node = weigh(&module, unlimited);
         fs::write(&module, vec![0; 2 * LIMIT_BYTES]).unwrap();

@@ -33,6 +33,32 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+/// The page's files, by their paths from the root, in their order.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub(crate) fn files() -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    list("www", &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn list(folder: &str, files: &mut Vec<String>) -> Result<()> {
+    let entries = fs::read_dir(process::root().join(folder)).with_context(|| format!("cannot read {folder}"))?;
+    for entry in entries {
+        let entry = entry?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
 /// The suite's tests, in an order that ends with the slowest.
 ///
 /// # Errors

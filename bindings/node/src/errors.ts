@@ -8,6 +8,7 @@
  * - `HOSTBOUND_SIGN`: a request cannot be signed as the policy asks.
  * - `HOSTBOUND_KEYS`: a key set is refused.
  * - `HOSTBOUND_EGRESS`: an outbound request was refused; see `EgressError` of `hostbound/egress`.
+ * - `HOSTBOUND_PAGE`: a page, or a request of it, was refused; see `PageError` of `hostbound/browser`.
  */
 export type ErrorCode =
   | 'HOSTBOUND_POLICY'
@@ -17,6 +18,7 @@ export type ErrorCode =
   | 'HOSTBOUND_SIGN'
   | 'HOSTBOUND_KEYS'
   | 'HOSTBOUND_EGRESS'
+  | 'HOSTBOUND_PAGE'
 
 /** What this package throws. A denied inbound request is no error: it is a verdict. */
 export class HostboundError extends Error {

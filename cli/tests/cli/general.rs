@@ -15,6 +15,7 @@ fn help_lists_the_commands_that_work() {
         "explain",
         "address",
         "compile",
+        "public",
         "envoy",
         "schema",
         "completions",
@@ -72,7 +73,13 @@ fn a_missing_policy_is_told_by_every_command() {
     let directory = directory(&[]);
     let want = "hostbound.toml: error[unreadable]: the policy cannot be read: there is no such file; \
                 name the policy's file, or change to its directory\n";
-    for arguments in [&["decide"][..], &["explain", "GET", "/"], &["test"], &["compile"]] {
+    for arguments in [
+        &["decide"][..],
+        &["explain", "GET", "/"],
+        &["test"],
+        &["compile"],
+        &["public"],
+    ] {
         let ran = run_in(directory.path(), arguments, b"");
         assert_eq!(
             (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),

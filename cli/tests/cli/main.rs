@@ -12,6 +12,7 @@ mod explain;
 mod general;
 mod keys;
 mod policies;
+mod public;
 mod run;
 mod sign;
 mod stream;

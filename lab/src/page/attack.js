@@ -99,8 +99,13 @@ function startPopup() {
       else resolve()
     }
     addEventListener('pagehide', () => popup?.close())
-    if (needsClick) document.getElementById('open').addEventListener('click', openWindow, { once: true })
-    else openWindow()
+    if (!needsClick) {
+      openWindow()
+      return
+    }
+    const button = document.getElementById('open')
+    button.hidden = false
+    button.addEventListener('click', openWindow, { once: true })
   })
 }
 

@@ -150,6 +150,11 @@ pub fn load_egress() -> File {
     load_one("egress", "hostbound-egress-vectors-1")
 }
 
+/// The file of pages, what they ask for, and the verdicts on them.
+pub fn load_page() -> File {
+    load_one("page", "hostbound-page-vectors-1")
+}
+
 fn load_one(name: &str, schema: &str) -> File {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../vectors")

@@ -1,15 +1,13 @@
 // Every vector, judged in Chromium through the browser entry.
 
 import assert from 'node:assert/strict'
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { delimiter, extname, join, normalize } from 'node:path'
+import { extname, join, normalize } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { launch } from 'puppeteer-core'
-
+import { browser as launched } from '../support/browsers.mjs'
 import { inRepository } from '../support/files.mjs'
 import { listening, stop } from '../support/raw.mjs'
 
@@ -33,21 +31,6 @@ function files() {
       response.end(readFileSync(file))
     } catch {
       response.writeHead(404).end()
-    }
-  })
-}
-
-/** The browser: `$CHROMIUM`, else what is on the path. */
-function chromium() {
-  const named = process.env.CHROMIUM
-  if (named) return named
-  const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'chromium'))
-  return [...candidates, '/usr/bin/chromium'].find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
     }
   })
 }
@@ -111,29 +94,10 @@ async function refusals() {
 }
 
 test('Chromium', async (t) => {
-  const executablePath = chromium()
-  if (executablePath === undefined) return t.skip('there is no Chromium: CHROMIUM names none, and none is on the path')
+  const browser = await launched(t, 'Chromium')
+  if (browser === undefined) return
   const server = await listening(files())
-  const userDataDir = mkdtempSync(join(tmpdir(), 'hostbound-chromium-'))
-  const browser = await launch({
-    executablePath,
-    userDataDir,
-    args: [
-      '--headless=new',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
-  t.after(async () => {
-    await browser.close()
-    await stop(server)
-    rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 })
-  })
+  t.after(() => stop(server))
   const page = await browser.newPage()
   await page.goto(`http://127.0.0.1:${server.address().port}/`)
 

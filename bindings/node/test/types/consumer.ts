@@ -11,6 +11,8 @@ import {
   reasonOf, type ReplayClaim, type ReplayOutcome, type SecretReference, type Secrets, type SignedRequest, statusOf, type TokenAnswer, type TokenIdentity, type TokenQuestion,
   type Verdict,
 } from 'hostbound'
+import { PageError, type PageVerdict, protect, type ProtectOptions, type Refusal } from 'hostbound/browser'
+import { guardWorker, type WorkerOptions } from 'hostbound/browser/worker'
 import * as edge from 'hostbound/edge'
 import { type Egress, EgressError, type EgressReason, type EgressVerdict, hostboundEgress } from 'hostbound/egress'
 import engine from 'hostbound/hostbound.wasm'
@@ -132,3 +134,15 @@ redisReplay({})
 signed.answer(request, { outcome: 'yes', epoch: 0 })
 // @ts-expect-error: a section is named
 signed.sign(request, {})
+
+const pageOptions: ProtectOptions = { worker: new URL('https://a.example/sw.js'), onRefusal: ({ url, verdict, error }: Refusal) => tell([url, verdict?.reason, error.code]), notice: false }
+const pageVerdict: PageVerdict = await protect('/hostbound.public.json', pageOptions).catch((error: unknown) => {
+  if (error instanceof PageError) return error.verdict
+  throw error
+})
+await protect({ version: 1, hosts: { allow: ['a.example'] } })
+const workerOptions: WorkerOptions = { policy: '/hostbound.public.json', onRefusal: (url, verdict) => tell([url, verdict?.rule]) }
+guardWorker(workerOptions)
+export { pageVerdict }
+// @ts-expect-error: a policy is needed
+guardWorker({})

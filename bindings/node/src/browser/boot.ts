@@ -1,0 +1,14 @@
+// Guards the page and then starts the app, for pages without a build:
+// <script type="module" src="/hostbound/dist/browser/boot.js" data-policy="/hostbound.public.json" data-app="/app.js" data-worker="/sw.js"></script>
+
+import { protect } from '../browser.js'
+import { HostboundError } from '../errors.js'
+
+const own = [...document.scripts].find(({ src }) => src === import.meta.url)
+const { policy, app, worker } = own?.dataset ?? {}
+if (policy === undefined || app === undefined) {
+  throw new HostboundError('HOSTBOUND_OPTION', 'the script that starts the guard has `data-policy` and `data-app`')
+}
+const absolute = (url: string): string => new URL(url, document.baseURI).href
+await protect(absolute(policy), { worker: worker === undefined ? undefined : absolute(worker) })
+await import(absolute(app))

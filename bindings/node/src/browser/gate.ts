@@ -1,0 +1,74 @@
+import type { PageEngine } from './engine.js'
+import { PageError, type PageVerdict } from './error.js'
+import { HostboundError } from '../errors.js'
+import { native } from './natives.js'
+
+/** What a `hostbound-refusal` event tells, and what `onRefusal` gets. In report mode also of what would have been refused: then the verdict is an allow. */
+export interface Refusal {
+  /** What was asked for; null: the page itself. */
+  readonly url: string | null
+  /** The verdict; null if there is no engine to give one: then everything is refused. */
+  readonly verdict: PageVerdict | null
+  /** The same as an error. */
+  readonly error: HostboundError
+}
+
+/** What every request of the page passes. Closed until there is an engine, and for good if there will be none. */
+export class Gate {
+  #engine: PageEngine | undefined
+  #why = new HostboundError('HOSTBOUND_ENGINE', 'the guard is not ready yet')
+  #settle!: () => void
+  readonly #onRefusal: (refusal: Refusal) => void
+  /** Settled when it is known whether the page may start. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#settle = resolve
+  })
+  isSettled = false
+
+  constructor(onRefusal: (refusal: Refusal) => void) {
+    this.#onRefusal = onRefusal
+  }
+
+  open(engine: PageEngine): void {
+    this.#engine = engine
+    this.#end()
+  }
+
+  /** Nothing passes from now on. */
+  close(error: HostboundError): void {
+    this.#why = error
+    this.#end()
+    this.#onRefusal({ url: null, verdict: error instanceof PageError ? error.verdict : null, error })
+  }
+
+  #end(): void {
+    this.isSettled = true
+    this.#settle()
+  }
+
+  /** Why a request must not be sent, or its answer not be read; undefined if it may. */
+  refusal(url: string, headers: string[], from?: string): HostboundError | undefined {
+    const verdict = this.#engine?.request(url, headers, from)
+    if (verdict?.decision === 'allow') {
+      if (verdict.reported.length > 0) this.#onRefusal({ url, verdict, error: new PageError(verdict) })
+      return undefined
+    }
+    const error = verdict === undefined ? this.#why : new PageError(verdict)
+    this.#onRefusal({ url, verdict: verdict ?? null, error })
+    return error
+  }
+}
+
+/** A URL as the platform reads it in this document; undefined if it is none. */
+export function absolute(text: string): URL | undefined {
+  try {
+    return new native.URL(text, document.baseURI)
+  } catch {
+    return undefined
+  }
+}
+
+/** Puts a value where the platform has its own, as it has it. */
+export function replace(object: object, key: string, value: unknown): void {
+  native.defineProperty(object, key, { ...Object.getOwnPropertyDescriptor(object, key), value })
+}

@@ -1,0 +1,243 @@
+// Ways past the guard of pages: those that it closes, that it stays what the platform has, and those that it leaves open (docs/browser-guard.md lists them).
+
+import assert from 'node:assert/strict'
+import test from 'node:test'
+
+import { browser as launched, BROWSERS } from '../support/browsers.mjs'
+import { boot, FILES, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
+import { site } from '../support/site.mjs'
+
+const SITE = {
+  ...FILES,
+  '/worker.js': (port) => `fetch('http://evil.localhost:${port}/api/worker').then(() => postMessage('reached'), () => postMessage('stopped'))`,
+  '/with-worker': html(boot(' data-worker="/sw.js"')),
+  '/sw.js': worker,
+  '/pending': html('<script type="module" src="/pending.js"></script>'),
+  '/pending.js': (port) => `
+    import { protect } from '/hostbound/dist/browser.js'
+    const ready = protect('/hostbound.public.json')
+    const outcome = (promise) => promise.then((value) => value.status ?? value, ({ name }) => name)
+    const request = new XMLHttpRequest()
+    request.open('GET', '/api/pending')
+    const loaded = new Promise((resolve) => Object.assign(request, { onload: () => resolve('loaded'), onerror: () => resolve('refused') }))
+    request.send()
+    const asked = [fetch('/api/waits'), fetch('http://evil.localhost:${port}/api/waits'), loaded]
+    const beacon = navigator.sendBeacon('/api/pending')
+    const twice = await outcome(protect('/hostbound.public.json').catch(({ code }) => code))
+    globalThis.outcome = [...(await Promise.all(asked.map(outcome))), beacon, twice]
+    await ready
+    globalThis.started = performance.now()`,
+}
+
+/** In the page: each way to ask the server at `url` for something, and what it comes to. */
+async function tryAll(url) {
+  const socketUrl = `${url.replace('http', 'ws')}/socket`
+  const outcome = async (attempt) => {
+    try {
+      return await attempt()
+    } catch (error) {
+      return error.name
+    }
+  }
+  const loaded = (request) => new Promise((resolve) => {
+    request.onload = () => resolve(request.status)
+    request.onerror = () => resolve('error')
+    request.send()
+  })
+  class LyingRequest extends Request {
+    get url() { return '/api/own' }
+  }
+  class LyingUrl extends URL {
+    get href() { return `${location.origin}/api/own` }
+    get origin() { return location.origin }
+  }
+  let times = 0
+  const changing = { toString: () => (times++ === 0 ? `${url}/api/changing` : '/api/own') }
+  const attempts = {
+    request: () => fetch(new Request(`${url}/api/request`)),
+    lyingRequest: () => fetch(new LyingRequest(`${url}/api/lying`)),
+    lyingUrl: () => fetch(new LyingUrl(`${url}/api/lying-url`)),
+    changing: () => fetch(changing),
+    called: () => fetch.call(undefined, `${url}/api/called`),
+    applied: () => Reflect.apply(window.fetch, window, [`${url}/api/applied`]),
+    based: async () => {
+      const base = document.createElement('base')
+      base.href = url
+      document.head.append(base)
+      try {
+        return await fetch('/api/based')
+      } finally {
+        base.remove()
+      }
+    },
+    relative: () => fetch(`//${new URL(url).host}/api/relative`),
+    xhrByPrototype: () => {
+      const request = new XMLHttpRequest.prototype.constructor()
+      XMLHttpRequest.prototype.open.call(request, 'GET', { toString: () => `${url}/api/xhr` })
+      return loaded(request)
+    },
+    xhrSubclass: () => {
+      class Own extends XMLHttpRequest {}
+      const request = new Own()
+      request.open('GET', `${url}/api/subclass`)
+      return loaded(request)
+    },
+    xhrOpenedTwice: () => {
+      const request = new XMLHttpRequest()
+      request.open('GET', '/api/own')
+      request.open('GET', `${url}/api/twice`)
+      return loaded(request)
+    },
+    socketByPrototype: () => void new WebSocket.prototype.constructor(socketUrl).close(),
+    socketSubclass: () => void new (class extends WebSocket {})(socketUrl).close(),
+    socketByReflection: () => void Reflect.construct(WebSocket, [socketUrl]).close(),
+    sourceByPrototype: () => new Promise((resolve) => {
+      const source = new EventSource.prototype.constructor(`${url}/events`)
+      source.onmessage = () => resolve(source.close())
+      source.onerror = () => resolve(source.readyState === 2 ? 'error' : source.close())
+    }),
+    beaconByPrototype: () => Navigator.prototype.sendBeacon.call(navigator, `${url}/api/beacon`) || 'false',
+  }
+  const outcomes = {}
+  for (const [name, attempt] of Object.entries(attempts)) outcomes[name] = ((value) => (value instanceof Response ? value.status : value))(await outcome(attempt))
+  return outcomes
+}
+
+for (const name of Object.keys(BROWSERS)) {
+  test(name, { timeout: 60_000 }, async (t) => {
+    const browser = await launched(t, name, NAMES)
+    if (browser === undefined) return
+
+    await t.test('every way to the wrapped APIs leads through the guard', async (t) => {
+      const served = await site(t, SITE)
+      const page = await opened(t, browser, served, OWN)
+      served.asked()
+      const works = await page.evaluate(tryAll, served.at('api.localhost', ''))
+      for (const [attempt, outcome] of Object.entries(works)) assert.ok([200, true, undefined, null].includes(outcome), `${attempt}: ${outcome}`)
+      await served.askedOf(Object.keys(works).length - 3)
+      const refused = await page.evaluate(tryAll, served.at('evil.localhost', ''))
+      for (const [attempt, outcome] of Object.entries(refused)) assert.ok(['TypeError', 'error', 'SecurityError', 'false'].includes(outcome), `${attempt}: ${outcome}`)
+      assert.deepEqual(served.asked().filter((line) => line.includes('evil')), [])
+    })
+
+    await t.test('what scripts change afterwards opens nothing', async (t) => {
+      const served = await site(t, SITE)
+      const page = await opened(t, browser, served, OWN)
+      served.asked()
+      const outcomes = await page.evaluate(async (url) => {
+        const keep = [Promise.prototype.catch, JSON.parse]
+        const lie = () => ({ decision: 'allow', reported: [] })
+        JSON.parse = lie
+        Object.defineProperty(Request.prototype, 'url', { get: () => '/api/own' })
+        Headers.prototype.forEach = Array.prototype.push = WeakMap.prototype.get = Promise.prototype.catch = lie
+        globalThis.URL = globalThis.Request = globalThis.Proxy = class {}
+        Reflect.apply = Reflect.construct = lie
+        const fetched = await fetch(`${url}/api/fetch`).then(({ status }) => status, ({ name }) => name)
+        const request = new XMLHttpRequest()
+        request.open('GET', `${url}/api/xhr`)
+        const loaded = await new Promise((resolve) => {
+          request.onload = () => resolve('loaded')
+          request.onerror = () => resolve('error')
+          request.send()
+        })
+        let socket
+        try {
+          socket = new WebSocket(`${url.replace('http', 'ws')}/socket`).readyState
+        } catch (error) {
+          socket = error.name
+        }
+        const beacon = navigator.sendBeacon(`${url}/api/beacon`)
+        ;[Promise.prototype.catch, JSON.parse] = keep
+        return [fetched, loaded, socket, beacon]
+      }, served.at('evil.localhost', ''))
+      assert.deepEqual(outcomes, ['TypeError', 'error', 'SecurityError', false])
+      assert.deepEqual(served.asked(), [])
+    })
+
+    await t.test('the wrappers are what the platform has', async (t) => {
+      const served = await site(t, SITE)
+      const page = await opened(t, browser, served, OWN)
+      const frame = await page.evaluate(async (url) => {
+        const fresh = document.body.appendChild(document.createElement('iframe')).contentWindow
+        const shape = (scope) => [
+          scope.fetch.name, scope.fetch.length, 'prototype' in scope.fetch, String(scope.fetch).includes('[native code]'),
+          scope.XMLHttpRequest.name, scope.XMLHttpRequest.DONE, scope.XMLHttpRequest.prototype.open.length, scope.XMLHttpRequest.prototype.send.name,
+          scope.WebSocket.name, scope.WebSocket.length, scope.WebSocket.OPEN, scope.WebSocket.prototype.OPEN, scope.WebSocket.prototype.constructor === scope.WebSocket,
+          scope.EventSource.name, scope.EventSource.CLOSED, scope.EventSource.length, scope.Navigator.prototype.sendBeacon.length,
+          ...['fetch', 'WebSocket', 'EventSource'].map((key) => JSON.stringify(Object.getOwnPropertyDescriptor(scope, key))),
+          Object.keys(Object.getOwnPropertyDescriptors(scope.WebSocket)).sort().join(),
+        ]
+        const thrown = async (attempt) => {
+          try {
+            await attempt()
+            return 'nothing'
+          } catch (error) {
+            return `${error.name} ${error instanceof TypeError}`
+          }
+        }
+        const errors = async (scope) => [
+          await thrown(() => scope.fetch()), await thrown(() => scope.fetch('http://[')), await thrown(() => scope.fetch('/', { method: 'a b' })), await thrown(() => scope.fetch(Symbol('a'))),
+          await thrown(() => new scope.WebSocket()), await thrown(() => scope.WebSocket('ws://a')), await thrown(() => new scope.WebSocket('http://[')), await thrown(() => new scope.EventSource('http://[')),
+          await thrown(() => new scope.XMLHttpRequest().send()), await thrown(() => new scope.XMLHttpRequest().open('GET')), await thrown(() => new scope.XMLHttpRequest().open('GET', 'http://[')),
+          await thrown(() => scope.navigator.sendBeacon()),
+        ].map((text) => text.split(' ')[0])
+        const same = [JSON.stringify(shape(window)) === JSON.stringify(shape(fresh)), JSON.stringify(await errors(window)) === JSON.stringify(await errors(fresh))]
+        class Own extends WebSocket {
+          constructor(...parameters) {
+            super(...parameters)
+            this.kind = new.target.name
+          }
+        }
+        const socket = new Own(`${url.replace('http', 'ws')}/socket`)
+        const isOwn = [socket instanceof Own, socket instanceof WebSocket, socket.kind]
+        socket.close()
+        const controller = new AbortController()
+        const aborted = fetch('/api/x', { signal: controller.signal }).then(() => 'answered', ({ name }) => name)
+        controller.abort()
+        const body = await fetch('/api/x').then((response) => response.body.getReader().read()).then(({ value }) => value.length > 0)
+        const posted = await fetch(new Request('/api/x', { method: 'POST', body: 'x' })).then(({ status }) => status)
+        const local = [await (await fetch('data:text/plain,a')).text(), await (await fetch(URL.createObjectURL(new Blob(['b'])))).text()]
+        return { same, isOwn, aborted: await aborted, body, posted, local }
+      }, served.at('api.localhost', ''))
+      assert.deepEqual(frame, { same: [true, true], isOwn: [true, true, 'Own'], aborted: 'AbortError', body: true, posted: 200, local: ['a', 'b'] })
+    })
+
+    await t.test('before the guard is ready `fetch` waits, and all else is refused', async (t) => {
+      const served = await site(t, SITE)
+      const page = await opened(t, browser, served, OWN, '/pending')
+      assert.deepEqual(await page.evaluate(() => globalThis.outcome), [200, 'TypeError', 'refused', false, 'HOSTBOUND_OPTION'])
+      assert.deepEqual(served.asked().filter((line) => line.includes('/api/')), [`GET ${OWN}/api/waits`])
+    })
+
+    await t.test('in report mode a page starts under any name, and tells what would have been refused', async (t) => {
+      const served = await site(t, { ...SITE, '/hostbound.public.json': (port) => JSON.stringify({ ...policy(port), mode: 'report' }) })
+      const page = await opened(t, browser, served, 'foreign.example')
+      const told = await page.evaluate(async (url) => {
+        const refusals = []
+        addEventListener('hostbound-refusal', ({ detail: { verdict, error } }) => refusals.push([verdict.decision, verdict.reported[0].reason, error.code]))
+        return [(await fetch(`${url}/api/x`)).status, refusals]
+      }, served.at('evil.localhost', ''))
+      assert.deepEqual(told, [200, [['allow', 'destination_not_allowed', 'HOSTBOUND_PAGE']]])
+    })
+
+    await t.test('frames and workers have an API of their own, which the service worker alone guards', async (t) => {
+      const served = await site(t, SITE)
+      const ask = (page) => page.evaluate(async (url) => {
+        const { contentWindow } = document.body.appendChild(document.createElement('iframe'))
+        const framed = await contentWindow.fetch(`${url}/api/frame`).then(() => 'reached', () => 'stopped')
+        const worker = new Worker('/worker.js')
+        return [framed, await new Promise((resolve) => (worker.onmessage = ({ data }) => resolve(data)))]
+      }, served.at('evil.localhost', ''))
+      const page = await opened(t, browser, served, OWN)
+      assert.deepEqual(await ask(page), ['reached', 'reached'])
+      const guarded = await opened(t, browser, served, OWN, '/with-worker')
+      await guarded.evaluate(() => navigator.serviceWorker.ready)
+      await guarded.reload()
+      served.asked()
+      // A frame that is empty is nobody's client yet, for Chromium.
+      const passes = name === 'Chromium'
+      assert.deepEqual(await ask(guarded), [passes ? 'reached' : 'stopped', 'stopped'])
+      assert.deepEqual(served.asked().filter((line) => line.includes('evil')), passes ? ['GET evil.localhost/api/frame'] : [])
+    })
+  })
+}
