@@ -66,6 +66,7 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.match(cards['Nothing answered at 1 port'], /not running/)
     const layers = await page.$$eval('.cards.three .badge', (found) => found.map((badge) => badge.textContent))
     assert.match(layers.join(), /stopped some.*not tested.*vulnerable/)
+    assert.match(await text(page), /Asked for outside of the lab\s+nothing/)
   })
   await t.test('an attempt shows its evidence', async () => {
     const card = await page.locator('::-p-xpath(//article[.//h3[text()="Guarded canary"]]//summary[contains(., "popup")])').waitHandle()
@@ -121,7 +122,13 @@ test('a run is cancelled, and the next one is not in its way', async () => {
   assert.match(await text(page), /Download what there is as JSON/)
   await click(page, 'Run again')
   await click(page, 'Tick none')
+  await page.locator('#add-port').fill(String(guarded.port))
+  await click(page, 'Add')
   await click(page, 'Start the test')
   assert.equal(await state(page, 'done', 'failed', 'offline'), 'done')
-  assert.equal(await heading(page), 'Only the canaries were attacked: nothing of yours was tested.')
+  // What refuses everything that arrives, and nothing else, is safe; and the browser's part in it is told apart.
+  assert.equal(await heading(page), 'Every service under test refused the requests that reached it under a foreign name.')
+  assert.match(await page.$eval('.conclusion .badge', (badge) => badge.textContent), /safe/)
+  const layers = await page.$$eval('.cards.three .badge', (found) => found.map((badge) => badge.textContent))
+  assert.match(layers.join(), /stopped some.*not tested.*refuse/)
 })

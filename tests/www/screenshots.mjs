@@ -68,7 +68,7 @@ const STATES = {
     },
   },
   'done-canaries': { lab: LAB, script: whole({ conclusion: 'inconclusive' }), state: 'done', way: (page) => start(page, []) },
-  'done-refused': { lab: LAB, script: whole({ conclusion: 'inconclusive', open: false }), state: 'done', way: (page) => start(page, [3000, 11434]) },
+  'done-refused': { lab: LAB, script: whole({ conclusion: 'safe', open: false, reasons: ['every method read the canary without a guard, and everything under test refused the same requests'] }), state: 'done', way: (page) => start(page, [3000, 11434]) },
   cancelled: {
     lab: LAB,
     script: part(5),

@@ -30,19 +30,22 @@ test('what is written is read', () => {
 })
 
 test('a summary is redacted as it comes', () => {
-  const record = whole([3000, 11434])
+  const record = whole([3000, 11434, 8080])
   const secrets = ['3000', '11434', '127.0.0.1', 'rebind', 'Mozilla', 'host_not_allowed', '/?m1', 'localhost', '156.0.8078']
   const closed = decode(toFragment(summarize(record, { withPorts: false })))
   for (const secret of secrets) assert.ok(!closed.includes(secret), `${secret} in ${closed}`)
   const open = decode(toFragment(summarize(record, { withPorts: true })))
   for (const secret of secrets.slice(2)) assert.ok(!open.includes(secret), `${secret} in ${open}`)
   assert.match(open, /3000.*11434/)
+  // What does not run is nobody's business.
+  assert.doesNotMatch(open, /8080/)
   // Numbers alone, but for the day: there is no place for text.
   assert.match(closed.replace('2026-10-20', ''), /^[[\]",0-9]+$/)
 })
 
 test('as many services as a run may have, and the canaries, fit', () => {
   const record = whole(Array.from({ length: 64 }, (_, index) => 60001 + index))
+  for (const target of record.targets) target.own_name_status = 200
   const shared = summarize(record, { withPorts: true })
   assert.equal(shared.services.length, 66)
   assert.ok(toFragment(shared).length < LONGEST_FRAGMENT, String(toFragment(shared).length))

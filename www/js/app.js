@@ -85,6 +85,8 @@ export class App {
     say('The test has started.')
     try {
       for await (const event of runLab(ports.chosen, cancelling.signal)) this.#take(record, event)
+      const found = await findLab()
+      record.strays = found.kind === 'lab' ? found.lab.strays : null
       this.send('finish')
       say(`The test is over. ${headline(record, 'done')}`)
     } catch (error) {

@@ -27,6 +27,9 @@ export class RunRecord {
   /** The lab's own report. @type {string | null} */
   html = null
 
+  /** Names outside of the lab that the browser asked for; null: not known. @type {string[] | null} */
+  strays = null
+
   /** @param {import('./types.js').LabFacts} lab */
   constructor(lab) {
     this.lab = lab

@@ -2,7 +2,7 @@
 // It holds numbers and words of fixed lists alone: no names, no addresses, no bodies, no headers; ports only where somebody wants it.
 // Who opens such a link reads what its sender claims, so it is parsed as strictly as it is written.
 
-import { groupsOf, tally } from './findings.js'
+import { groupsOf, isAbsent, tally } from './findings.js'
 
 /** What the fragment begins with; the number is that of the form. */
 const PREFIX = '#result=1.'
@@ -69,7 +69,7 @@ export function summarize(record, { withPorts }) {
     browser: run.browser.kind,
     major: Number.parseInt(run.browser.version, 10) || 0,
     day: run.started.slice(0, 10),
-    services: groupsOf(record).slice(0, MOST_SERVICES).map(({ target, verdict, attempts }) => ({
+    services: groupsOf(record).filter((group) => !isAbsent(group)).slice(0, MOST_SERVICES).map(({ target, verdict, attempts }) => ({
       kind: target.kind,
       verdict: verdict ?? 'not_tested',
       outcomes: tally(attempts),

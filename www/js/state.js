@@ -5,6 +5,9 @@
  *   | 'shared' | 'shared-broken'} State
  */
 
+/** The address came to hold a shared result, or a broken one. @type {Record<string, State>} */
+const LINK = { open: 'shared', break: 'shared-broken' }
+
 /** @type {Record<State, Record<string, State>>} */
 const TRANSITIONS = {
   starting: {
@@ -14,22 +17,21 @@ const TRANSITIONS = {
     unreachable: 'offline',
     engineless: 'no-wasm',
     fail: 'failed',
-    open: 'shared',
-    break: 'shared-broken',
+    ...LINK,
   },
   unsupported: {},
-  'no-wasm': { again: 'starting' },
-  'no-lab': { again: 'starting' },
-  idle: { choose: 'consent', open: 'shared', break: 'shared-broken' },
-  consent: { back: 'idle', start: 'running' },
+  'no-wasm': { again: 'starting', ...LINK },
+  'no-lab': { again: 'starting', ...LINK },
+  idle: { choose: 'consent', ...LINK },
+  consent: { back: 'idle', start: 'running', ...LINK },
   running: { finish: 'done', cancel: 'cancelled', lose: 'offline', fail: 'failed' },
-  done: { again: 'consent' },
-  cancelled: { again: 'consent' },
+  done: { again: 'consent', ...LINK },
+  cancelled: { again: 'consent', ...LINK },
   // The lab may be back, or another one.
-  offline: { again: 'starting' },
-  failed: { again: 'starting' },
-  shared: { leave: 'starting', open: 'shared', break: 'shared-broken' },
-  'shared-broken': { leave: 'starting', open: 'shared', break: 'shared-broken' },
+  offline: { again: 'starting', ...LINK },
+  failed: { again: 'starting', ...LINK },
+  shared: { leave: 'starting', ...LINK },
+  'shared-broken': { leave: 'starting', ...LINK },
 }
 
 /** Every state. */

@@ -28,7 +28,8 @@
  * @property {string} target
  * @property {[string, string][]} headers
  * @property {number | null} status
- * @property {Record<string, unknown>} [refusal]
+ * @property {Record<string, unknown>} [refusal] the guard's verdict
+ * @property {Record<string, unknown>} [policy] the verdict of the run's policy
  *
  * @typedef {object} Connection
  * @property {number} at_ms
@@ -69,6 +70,7 @@
  * @property {string} started
  * @property {number} duration_ms
  * @property {{kind: string, version: string}} browser
+ * @property {string} [policy] its name
  * @property {ServiceResult[]} services
  * @property {CaseResult[]} cases
  * @property {Conclusion} conclusion
@@ -85,6 +87,7 @@
  * @property {string[]} methods
  * @property {string[]} strategies
  * @property {number} max_ports
+ * @property {string[]} strays names outside of the lab that the browser asked for
  *
  * @typedef {{event: 'targets', targets: Target[]} | {event: 'plan', cases: Case[]} | {event: 'open', number: number, url: string}
  *   | {event: 'close', number: number} | {event: 'case', number: number, result: CaseResult}

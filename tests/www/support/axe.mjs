@@ -11,8 +11,7 @@ export const SIGHTS = [
   { name: 'light' },
   { name: 'dark', features: [{ name: 'prefers-color-scheme', value: 'dark' }] },
   { name: 'forced colours', features: [{ name: 'forced-colors', value: 'active' }] },
-  { name: '320 px', width: 320 },
-  { name: 'reduced motion', features: [{ name: 'prefers-reduced-motion', value: 'reduce' }] },
+  { name: '320 px and reduced motion', width: 320, features: [{ name: 'prefers-reduced-motion', value: 'reduce' }] },
 ]
 
 /** What axe finds wrong in each sight, and whether the page has to be scrolled sideways; one line each. */

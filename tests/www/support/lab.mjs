@@ -39,6 +39,7 @@ async function addressOf(child, errors) {
     const found = /remote debugging at (\S+)\n/.exec(said)
     if (found) return found[1]
   }
+  if (!child.stderr.closed) await once(child, 'close')
   throw new Error(`the lab ended: ${errors()}`)
 }
 

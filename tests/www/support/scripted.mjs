@@ -108,7 +108,7 @@ export function targetsOf(ports, open = true) {
 }
 
 /** Events of a whole run on these ports. `mend` may change the results. */
-export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found, open: hasOpen = true } = {}) {
+export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found, open: hasOpen = true, reasons } = {}) {
   const targets = targetsOf(ports, hasOpen)
   const attacked = targets.filter(({ own_name_status }) => own_name_status !== null)
   const cases = attacked.flatMap(({ name }) => LAB.methods.map((method) => ({ strategy: 'multiple-answers', method, local_network_access: 'default', attacker: 'public', target: name })))
@@ -122,7 +122,7 @@ export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => f
   const summaryOf = ({ kind, name }) => (kind === 'canary' ? 'a foreign page read it in 1 of 3 cases, as it must: it checks nothing' : refuses(name) ? 'it was reached under a foreign name in 1 of 3 cases and refused each time' : 'a foreign page read it in 1 of 3 cases')
   const services = attacked.map((found) => ({ target: found, verdict: verdictOf(found), summary: summaryOf(found) }))
   const open = attacked.find(({ kind, name }) => kind === 'service' && !refuses(name))
-  const run = { format: 1, hostbound: '0.1.0', started: '2026-10-20T10:04:12Z', duration_ms: 7400, browser: LAB.browser, services, cases: results, conclusion: open ? 'vulnerable' : conclusion, reasons: ['negative control: no case by fetch read the canary without a guard', 'negative control: no case by iframe read the canary without a guard', ...(open ? [`\`${open.name}\`: a foreign page read it in 1 of 3 cases`] : [])] }
+  const run = { format: 1, hostbound: '0.1.0', started: '2026-10-20T10:04:12Z', duration_ms: 7400, browser: LAB.browser, services, cases: results, conclusion: open ? 'vulnerable' : conclusion, reasons: reasons ?? ['negative control: no case by fetch read the canary without a guard', 'negative control: no case by iframe read the canary without a guard', ...(open ? [`\`${open.name}\`: a foreign page read it in 1 of 3 cases`] : [])] }
   const advice = open ? [{ service: open.name, text: `${open.name}: put Hostbound in front of it, with a policy that names only its own hosts:`, policy: `version = 1\n[hosts]\nallow = ["localhost:${open.address.split(':')[1]}", "${open.address}"]` }] : [{ service: null, text: 'Nothing. Run it again when the browser, the policy or a service changes.', policy: null }]
   return { targets: { event: 'targets', targets }, plan: { event: 'plan', cases }, cases: results.map((found, number) => ({ event: 'case', number, result: found })), done: { event: 'done', run, advice, html: '<!doctype html><title>report</title><p>The report.</p>' } }
 }

@@ -27,7 +27,7 @@ export function consent(app) {
       h(
         'ul',
         { class: 'spaced' },
-        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), '. It then asks each port below for ', h('code', {}, 'GET /'), ' with a random query, as a real attacker’s page would.'),
+        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), ', or ', h('code', {}, '::1'), ' where nothing answers there. It then asks each port below for ', h('code', {}, 'GET /'), ' with a random query, as a real attacker’s page would.'),
         h('li', {}, 'Before that each port is asked under its own name and under a foreign one, by a ', h('code', {}, 'GET /'), ' and by a WebSocket handshake each, so that a refusal can be told from a service that does not run.'),
         h('li', {}, 'Of the answers only the status and the length are looked at. Only the canaries, which are the lab’s own, are also sent a ', h('code', {}, 'POST'), '.'),
         h('li', {}, 'All of it stays on this machine, in a network that the lab made. Nothing goes out, and nothing is kept when the page is closed.'),

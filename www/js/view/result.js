@@ -84,6 +84,8 @@ function rest(app, record) {
     ['Started', record.started.toLocaleString()],
     ...(run === null ? [] : [['Took', `${duration(run.duration_ms)} for ${count(record.total, 'attempt')}`]]),
     ['Hostbound', plain(record.lab.hostbound, 40)],
+    ...(run?.policy === undefined ? [] : [['Policy', plain(run.policy, 200)]]),
+    ...(record.strays === null ? [] : [['Asked for outside of the lab', record.strays.length === 0 ? 'nothing' : plain(record.strays.join(', '), 500)]]),
   ])
   return [
     h('section', { 'aria-labelledby': 'services' }, h('h2', { id: 'services' }, 'Each service'), order.map((group) => service(group, record)), absent.length > 0 && absentServices(absent)),

@@ -104,7 +104,8 @@ function requests({ logs }, number) {
   const all = logs.connections.flatMap(({ requests }) => requests)
   const connected = silent > 0 && h('p', {}, `${count(silent, 'connection')} came without a byte: opened, and given up.`)
   if (all.length === 0) return [h('p', {}, 'No request arrived.'), connected]
-  const rows = all.slice(0, MOST_REQUESTS).map(({ at_ms, method, target, headers, status, refusal }) =>
+  const hasPolicy = all.some(({ policy }) => policy !== undefined)
+  const rows = all.slice(0, MOST_REQUESTS).map(({ at_ms, method, target, headers, status, refusal, policy }) =>
     h(
       'tr',
       {},
@@ -112,11 +113,12 @@ function requests({ logs }, number) {
       h('td', {}, h('code', {}, plain(`${method} ${target}`, 120))),
       h('td', {}, h('code', {}, plain(headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? 'none', 120))),
       h('td', {}, answer(status)),
-      h('td', {}, refusal === undefined ? '–' : h('code', {}, plain(`${refusal.decision} ${refusal.status} ${refusal.reason}`, 120))),
+      h('td', {}, verdictText(refusal)),
+      hasPolicy && h('td', {}, verdictText(policy)),
     ),
   )
   const left = all.length - rows.length
-  const columns = ['At', 'Request', 'Host', 'Answer', 'The guard']
+  const columns = ['At', 'Request', 'Host', 'Answer', 'The guard', ...(hasPolicy ? ['The policy'] : [])]
   return [
     h(
       'div',
@@ -132,6 +134,13 @@ function requests({ logs }, number) {
     ),
     connected,
   ]
+}
+
+/** `deny 421 host_not_allowed`. @param {Record<string, unknown> | undefined} verdict */
+function verdictText(verdict) {
+  if (verdict === undefined) return '–'
+  const { decision, status, reason } = verdict
+  return h('code', {}, plain([decision, status, reason ?? ''].join(' ').trim(), 120))
 }
 
 /** @param {number | null} status */
