@@ -1,5 +1,6 @@
 //! Chromium, by the DevTools protocol (<https://chromedevtools.github.io/devtools-protocol/>).
 
+use std::fs;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -72,7 +73,13 @@ fn arguments(launch: &Launch, folders: &Folders) -> Vec<String> {
 }
 
 /// For a person, who is shown windows without clicking for each.
-pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Vec<String> {
+pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Result<Vec<String>, Trouble> {
+    // Else a text field has it fetch a dictionary.
+    let preferences = json!({ "browser": { "enable_spellchecking": false }, "spellcheck": { "dictionaries": [] } });
+    let folder = folders.data.join("Default");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(folder.join("Preferences"), preferences.to_string()))
+        .map_err(|error| Trouble::Start(error.to_string()))?;
     let mut arguments = common_arguments(folders);
     if matches!(launch.window, Window::Headless) {
         arguments.extend(HEADLESS.map(str::to_owned));
@@ -83,7 +90,7 @@ pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> 
     arguments.push("--disable-popup-blocking".to_owned());
     arguments.push(format!("--disable-features={FEATURES_OFF}"));
     arguments.push(launch.url.to_owned());
-    arguments
+    Ok(arguments)
 }
 
 fn common_arguments(folders: &Folders) -> Vec<String> {

@@ -40,7 +40,7 @@ impl Window {
             let folders = Folders::create(&launch.profile)
                 .map_err(|error| Trouble::Start(format!("the profile `{}`: {error}", launch.profile.display())))?;
             let arguments = match launch.kind {
-                BrowserKind::Chromium => cdp::window_arguments(launch, &folders),
+                BrowserKind::Chromium => cdp::window_arguments(launch, &folders)?,
                 BrowserKind::Firefox => bidi::window_arguments(launch, &folders)?,
             };
             let display = match launch.window {
