@@ -18,12 +18,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::case::{BrowserKind, LocalNetworkAccess};
-use crate::program;
+use crate::{plan, program};
 use console::Consoles;
 pub use error::{BrowserError, Trouble};
 use process::{Folders, Process, Witness};
 use session::Session;
-pub(crate) use window::{Window, WindowLaunch, version};
+pub(crate) use window::{Window, version};
 
 /// How long a browser may take to open its port. On a loaded machine a first start takes its time.
 const STARTUP: Duration = Duration::from_secs(60);
@@ -44,6 +44,18 @@ pub struct Launch {
     /// Addresses that count as public: a range, as `192.168.77.0/24` (Chromium only), or an endpoint, as
     /// `127.0.0.1:8000`.
     pub taken_for_public: Option<String>,
+}
+
+/// How a browser is shown to a person.
+pub(crate) struct WindowLaunch<'a> {
+    pub(crate) kind: BrowserKind,
+    pub(crate) executable: PathBuf,
+    /// As in [`Launch`].
+    pub(crate) profile: PathBuf,
+    pub(crate) url: &'a str,
+    pub(crate) window: &'a plan::Window,
+    /// Where its remote protocol listens, on 127.0.0.1.
+    pub(crate) remote_debugging: Option<u16>,
 }
 
 /// The first browser of this kind on `PATH`.

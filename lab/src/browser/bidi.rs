@@ -11,8 +11,7 @@ use super::console::Consoles;
 use super::error::Trouble;
 use super::process::{Folders, Process, Witness};
 use super::session::{Event, Session, text};
-use super::window::WindowLaunch;
-use super::{Launch, NAVIGATION, STARTUP, WINDOW};
+use super::{Launch, NAVIGATION, STARTUP, WINDOW, WindowLaunch};
 use crate::case::LocalNetworkAccess;
 use crate::plan::Window;
 

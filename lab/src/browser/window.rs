@@ -1,27 +1,15 @@
 //! A browser that a person uses: in a window, with a profile of its own, and driven by nobody but who asks for its port.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
 use super::error::{BrowserError, Trouble};
 use super::process::{Folders, Process, Witness};
-use super::{bidi, cdp};
+use super::{WindowLaunch, bidi, cdp};
 use crate::case::BrowserKind;
 use crate::plan;
-
-/// How a browser is shown.
-pub(crate) struct WindowLaunch<'a> {
-    pub(crate) kind: BrowserKind,
-    pub(crate) executable: PathBuf,
-    /// As in [`super::Launch`].
-    pub(crate) profile: PathBuf,
-    pub(crate) url: &'a str,
-    pub(crate) window: &'a plan::Window,
-    /// Where its remote protocol listens, on 127.0.0.1.
-    pub(crate) remote_debugging: Option<u16>,
-}
 
 /// A browser with its window. Dropped, it is killed with all its processes.
 pub(crate) struct Window {
@@ -70,7 +58,7 @@ impl Window {
 /// # Errors
 ///
 /// When it does not start, or says none.
-pub(crate) async fn version(executable: &std::path::Path) -> Result<String, String> {
+pub(crate) async fn version(executable: &Path) -> Result<String, String> {
     let said = Command::new(executable)
         .arg("--version")
         .stdin(Stdio::null())
