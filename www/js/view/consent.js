@@ -15,7 +15,7 @@ export function consent(app) {
     const services = ports.chosen.length
     const canaries = lab.guard === null ? 1 : 2
     const attempts = (services + canaries) * lab.methods.length * lab.strategies.length
-    sum.textContent = `${canaries === 1 ? 'The canary' : 'The two canaries'} and ${count(services, 'port')}: at most ${count(attempts, 'attempt')}. Where nothing answers, nothing is attacked.`
+    sum.textContent = `${canaries === 1 ? 'The canary' : 'The two canaries'} and ${count(services, 'port')}: at most ${count(attempts, 'attempt')}. Where no HTTP answer comes, nothing is attacked.`
   }
   const list = portList(ports, count_)
   const nodes = [
@@ -27,12 +27,12 @@ export function consent(app) {
       h(
         'ul',
         { class: 'spaced' },
-        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), ', or ', h('code', {}, '::1'), ' where nothing answers there. It then asks each port below for ', h('code', {}, 'GET /'), ' with a random query, as a real attacker’s page would.'),
-        h('li', {}, 'Before that each port is asked under its own name and under a foreign one, by a ', h('code', {}, 'GET /'), ' and by a WebSocket handshake each, so that a refusal can be told from a service that does not run.'),
-        h('li', {}, 'Of the answers only the status and the length are looked at. Only the canaries, which are the lab’s own, are also sent a ', h('code', {}, 'POST'), '.'),
+        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), ', or ', h('code', {}, '::1'), ' where nothing answers there. It then opens the first page of each port (', h('code', {}, 'GET /'), ' with a random query) by script, in a frame and in a small window, as a real attacker’s page would. There the scripts of your service run, and may send what they send when you open it yourself: further requests, POSTs and WebSockets too.'),
+        h('li', {}, 'Before that each port is asked under its own name and under a foreign one, by a ', h('code', {}, 'GET /'), ' and by a WebSocket handshake each, so that a refusal can be told from a service that gives no answer at all.'),
+        h('li', {}, 'Of the answers the lab keeps only the status and the length; the requests that arrived, with paths and headers, are in the result. The lab itself sends a ', h('code', {}, 'POST'), ' to its canaries alone.'),
         h('li', {}, 'All of it stays on this machine, in a network that the lab made. Nothing goes out, and nothing is kept when the page is closed.'),
       ),
-      h('p', { class: 'note' }, 'A service that does something on a mere GET of its first page will do it. Take its port off the list.'),
+      h('p', { class: 'note' }, 'A service that does something when its first page is opened will do it. Take its port off the list.'),
     ),
     h(
       'section',
