@@ -52,11 +52,15 @@ test('as many services as a run may have, and the canaries, fit', () => {
 })
 
 const SERVICE = [2, 1, [1, 0, 2, 0, 0, 0, 0, 0], 3000]
+/** A bare canary that was read, as it must be, and a service that refuses. */
+const CANARY = [0, 0, [1, 0, 2, 0, 0, 0, 0, 0], 0]
+const REFUSING = [2, 2, [0, 1, 2, 0, 0, 0, 0, 0], 3000]
 const GOOD = [1, 0, 156, '2026-10-20', [SERVICE]]
 
 test('a good fragment, as the bad ones are made from it', () => {
   assert.equal(fromFragment(encode(GOOD)).services[0].port, 3000)
-  assert.equal(fromFragment(encode([0, 1, 0, '2026-10-20', []])).browser, 'firefox')
+  assert.equal(fromFragment(encode([2, 1, 0, '2026-10-20', []])).browser, 'firefox')
+  assert.equal(fromFragment(encode([0, 0, 156, '2028-02-29', [CANARY, REFUSING]])).conclusion, 'safe')
 })
 
 for (const [name, fragment] of [
@@ -84,6 +88,12 @@ for (const [name, fragment] of [
   ['a version too large', encode([1, 0, 1e9, ...GOOD.slice(3)])],
   ['a day with markup', encode([1, 0, 156, '<script>', [SERVICE]])],
   ['no day of the calendar', encode([1, 0, 156, '2026-19-39', [SERVICE]])],
+  ['a day that no February has', encode([1, 0, 156, '2099-02-31', [SERVICE]])],
+  ['the 29th of a February without one', encode([1, 0, 156, '2026-02-29', [SERVICE]])],
+  ['safe beside a vulnerable service', encode([0, 0, 156, '2026-10-20', [REFUSING, [2, 1, [0, 1, 0, 0, 0, 0, 0, 0], 0]]])],
+  ['safe beside a service that was read', encode([0, 0, 156, '2026-10-20', [REFUSING, [2, 2, [1, 1, 0, 0, 0, 0, 0, 0], 0]]])],
+  ['safe beside a guarded canary that was read', encode([0, 0, 156, '2026-10-20', [REFUSING, [1, 2, [1, 1, 0, 0, 0, 0, 0, 0], 0]]])],
+  ['safe, and no service refused', encode([0, 0, 156, '2026-10-20', [CANARY, [1, 2, [0, 1, 2, 0, 0, 0, 0, 0], 0]]])],
   ['a day as a number', encode([1, 0, 156, 20261020, [SERVICE]])],
   ['services as an object', encode([1, 0, 156, '2026-10-20', { length: 1 }])],
   ['too many services', encode([1, 0, 156, '2026-10-20', Array(MOST_SERVICES + 1).fill(SERVICE)])],

@@ -102,13 +102,22 @@ export function fromFragment(fragment) {
   if (rest.length > 0) throw new FragmentError('there is too much of it')
   const services = array(rows)
   if (services.length > MOST_SERVICES) throw new FragmentError('it has too many services')
-  return {
+  return consistent({
     conclusion: word(CONCLUSIONS, conclusion),
     browser: word(BROWSERS, browser),
     major: whole(major, 9999),
     day: dayOf(day),
     services: services.map(service),
-  }
+  })
+}
+
+/** No run is safe in which something was read that should not be, or no service refused. @param {Shared} shared @returns {Shared} */
+function consistent(shared) {
+  if (shared.conclusion !== 'safe') return shared
+  const isOpen = (/** @type {SharedService} */ { kind, verdict, outcomes }) => verdict === 'vulnerable' || (kind !== 'canary' && outcomes.has('reached_readable'))
+  const refuses = (/** @type {SharedService} */ { kind, verdict }) => kind === 'service' && verdict === 'refuses'
+  if (shared.services.some(isOpen) || !shared.services.some(refuses)) throw new FragmentError('it contradicts itself')
+  return shared
 }
 
 /** @param {unknown} row @returns {SharedService} */
@@ -156,9 +165,10 @@ function word(words, index) {
 
 /** @param {unknown} value */
 function dayOf(value) {
-  if (typeof value !== 'string' || !/^20[0-9]{2}-[0-1][0-9]-[0-3][0-9]$/.test(value) || Number.isNaN(Date.parse(value))) {
-    throw new FragmentError('its day cannot be')
-  }
+  const isDay = typeof value === 'string' && /^20[0-9]{2}-[0-1][0-9]-[0-3][0-9]$/.test(value)
+  const time = isDay ? Date.parse(value) : Number.NaN
+  // The 31st of February is parsed too, as a day of March.
+  if (!isDay || Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== value) throw new FragmentError('its day cannot be')
   return value
 }
 
