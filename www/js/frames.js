@@ -32,7 +32,7 @@ export class Frames {
   open(number, text, title) {
     const url = new URL(text)
     if (url.protocol !== 'http:' || !HOST.test(url.hostname)) throw new RangeError(`the lab wants a frame of ${url.origin}, which is not its own`)
-    const frame = h('iframe', { title, sandbox: SANDBOX, allow: "focus-without-user-activation 'none'", referrerpolicy: 'no-referrer', tabindex: -1, src: url.href })
+    const frame = h('iframe', { title, sandbox: SANDBOX, referrerpolicy: 'no-referrer', tabindex: -1, src: url.href })
     this.close(number)
     this.#open.set(number, frame)
     this.#region.append(frame)
