@@ -2,6 +2,7 @@
 
 import { facts, h } from '../dom.js'
 import { capital, list, plain } from '../text.js'
+import { strategyOf } from './names.js'
 
 /** @param {import('../app.js').App} app @returns {import('./show.js').View} */
 export function idle(app) {
@@ -12,7 +13,7 @@ export function idle(app) {
       'section',
       { class: 'hero' },
       h('h1', {}, 'Can a web page read the services on this machine?'),
-      h('p', { class: 'lead' }, 'A name that somebody else owns can come to mean an address of yours. Then the browser takes the service on your machine for a part of the web page. This test does that for real, in this browser, and says for every attempt who stopped it.'),
+      h('p', { class: 'lead' }, 'A web site can change its own name so that it leads to your machine (DNS rebinding). Then the browser takes the service on your machine for a part of the web page. This test does that for real, in this browser, and says for every attempt who stopped it.'),
       h('p', { class: 'actions' }, h('button', { type: 'button', class: 'primary', click: () => app.send('choose') }, 'Choose what is tested'), h('span', { class: 'soft' }, 'Nothing is sent before you say so.')),
     ),
     trouble !== null && h('p', { class: 'callout browser' }, h('b', {}, 'The guarded canary does not run: '), plain(trouble)),
@@ -23,7 +24,7 @@ export function idle(app) {
       h(
         'div',
         { class: 'cards three' },
-        layer('Browser', 'May ask before a public page reaches into the local network, or refuse. Not every browser does, and not every way in is covered.'),
+        layer('Browser', 'May ask before a public page reaches into the local network, or refuse. Not every browser does, and not every way is covered.'),
         layer('Resolver', 'May keep back names that lead to private addresses. The next network has another one.'),
         layer('Each service', 'Sees the foreign name in every request and can refuse it. This is the layer that is yours.'),
       ),
@@ -35,8 +36,8 @@ export function idle(app) {
       h('h2', { id: 'lab' }, 'The lab behind this page'),
       facts([
         ['Browser', `${capital(plain(lab.browser.kind, 40))} ${plain(lab.browser.version, 40)}`],
-        ['Ways in', list(lab.methods.map((method) => plain(method, 40)))],
-        ['DNS strategies', list(lab.strategies.map((strategy) => plain(strategy, 40)))],
+        ['How the attacker’s page tries', list(lab.methods.map((method) => plain(method, 40)))],
+        ['DNS strategies', list(lab.strategies.map(strategyOf))],
         ['Resolver', lab.resolver === 'direct' ? 'the lab’s own DNS server' : 'yours, in between'],
         ['Hostbound', plain(lab.hostbound, 40)],
       ]),

@@ -22,3 +22,22 @@ export function kindOf(target) {
 export function usualOf(target) {
   return serviceAt(Number(/:([0-9]+)$/.exec(target.address ?? '')?.[1]))
 }
+
+/** What the strategies do, as `lab/src/strategy.rs` says. @type {Record<string, string>} */
+const STRATEGIES = {
+  'multiple-answers': 'one answer with the attacker’s address and yours',
+  unspecified: 'the same, with 0.0.0.0 as yours',
+  'ipv6-loopback': 'the attacker’s address, then ::1',
+  'mixed-families': 'the attacker’s IPv6 address beside your IPv4 address',
+  'first-then-second': 'the attacker’s address, then yours',
+  'first-then-second-flush': 'the attacker’s address, then yours, with the browser’s memory of names pushed out',
+  'round-robin': 'the attacker’s address and yours in turns',
+  random: 'the attacker’s address or yours by chance',
+  cname: 'the attacker’s address, then the name localhost',
+}
+
+/** A strategy with half a sentence on what it does. @param {string} strategy */
+export function strategyOf(strategy) {
+  const what = Object.hasOwn(STRATEGIES, strategy) ? ` (${STRATEGIES[strategy]})` : ''
+  return `${plain(strategy, 40)}${what}`
+}
