@@ -12,6 +12,7 @@ const { lines } = await import(moduleOf('ndjson.js'))
 const { next, STATES } = await import(moduleOf('state.js'))
 const { plain, list, moment, duration } = await import(moduleOf('text.js'))
 const { browserLayer, headline, resolverLayer, servicesLayer } = await import(moduleOf('findings.js'))
+const { controlFailed, reasonText } = await import(moduleOf('reasons.js'))
 const { RunRecord } = await import(moduleOf('record.js'))
 
 test('ports', async (t) => {
@@ -138,7 +139,7 @@ test('what is said of a run', async (t) => {
   await t.test('an open service', () => {
     const record = recordOf([3000, 3001, 3002])
     assert.equal(headline(record, 'done'), 'A web page can read 127.0.0.1:3000.')
-    assert.equal(servicesLayer(record).text, 'Of 3 services: 1 can be read, 1 refuses, 1 does not run.')
+    assert.equal(servicesLayer(record).text, 'Of 3 services: 1 can be read, 1 refuses, 1 gave no HTTP answer in time.')
     assert.deepEqual([servicesLayer(record).tone, browserLayer(record).word, resolverLayer(record).word], ['bad', 'stopped some', 'not tested'])
   })
   await t.test('what only the browser stopped is never safe', () => {
@@ -150,6 +151,40 @@ test('what is said of a run', async (t) => {
     assert.equal(browserLayer(record).word, 'stopped all')
     assert.match(browserLayer(record).text, /says nothing about the services/)
     for (const layer of [browserLayer(record), servicesLayer(record), resolverLayer(record)]) assert.notEqual(layer.tone, 'good')
+  })
+  await t.test('a service that requests reached, and whose answer nobody read, may be open: it is not settled', () => {
+    const unread = (found) => (found.case.target === '127.0.0.1:3000' && found.outcome === 'reached_readable' ? { ...found, outcome: 'inconclusive' } : found)
+    const record = recordOf([3000, 3001], { mend: unread })
+    record.run.conclusion = 'inconclusive'
+    record.run.services.find(({ target }) => target.name === '127.0.0.1:3000').verdict = 'not_tested'
+    const layer = servicesLayer(record)
+    assert.equal(layer.text, 'Of 2 services: 1 refuses, 1 is not settled. Requests reached what is not settled and were not refused, but no page read the answer: it may be open.')
+    assert.deepEqual([layer.word, layer.tone], ['not settled', 'unknown'])
+    // The browser let that attempt out.
+    assert.match(browserLayer(record).text, /^Chromium stopped 8 of 12 attempts: fetch and iframe\. It let out: popup\./)
+  })
+  await t.test('the browser is counted by what arrived, of all attempts', () => {
+    const mended = (change) => browserLayer(recordOf([3000], { mend: (found) => ({ ...found, ...change(found) }) }))
+    const empty = ({ logs }) => ({ logs: { ...logs, connections: [] } })
+    const other = mended((found) => (found.outcome === 'blocked_by_browser' ? { outcome: 'not_requeried' } : {}))
+    assert.match(other.text, /^Chromium let 3 of 9 attempts out: popup\. The others did not come as far/)
+    assert.equal(other.word, 'stopped nothing')
+    const inconclusive = mended((found) => (found.outcome === 'blocked_by_browser' ? {} : { outcome: 'inconclusive' }))
+    assert.equal(inconclusive.word, 'stopped some')
+    const silent = mended((found) => (found.outcome === 'blocked_by_browser' ? {} : { outcome: 'not_requeried', ...empty(found) }))
+    assert.deepEqual([silent.word, /stopped 6 of 9 attempts/.test(silent.text), /let out/.test(silent.text)], ['stopped some', true, false])
+    const none = mended((found) => ({ outcome: 'not_requeried', ...empty(found) }))
+    assert.equal(none.word, 'not shown')
+  })
+  await t.test('a run that was cancelled has tested no service to the end', () => {
+    assert.equal(servicesLayer(recordOf([3000, 3001], { most: 2 })).text, 'Of 2 services: 2 were not tested to the end.')
+  })
+  await t.test('a service of WebSockets alone is one', () => {
+    const record = recordOf([3000, 3001])
+    Object.assign(record.targets.at(-1), { own_name_status: null, foreign_name_status: null, own_name_upgrade: 101 })
+    assert.doesNotMatch(servicesLayer(record).text, /no HTTP answer/)
+    record.targets.at(-1).own_name_upgrade = 426
+    assert.match(servicesLayer(record).text, /1 gave no HTTP answer in time/)
   })
   await t.test('ports at which nothing answers are no result', () => {
     const record = recordOf([], { conclusion: 'inconclusive' })
@@ -167,9 +202,21 @@ test('what is said of a run', async (t) => {
   })
 })
 
+test('reasons are in words for people', () => {
+  assert.equal(reasonText('negative control: no case read the canary without a guard'), 'The lab’s own unprotected service was not read either, so refusals in this run prove nothing.')
+  assert.equal(reasonText('negative control: no case by fetch read the canary without a guard with Local Network Access off'), 'By fetch the lab’s own unprotected service was not read either, so refusals by fetch prove nothing.')
+  assert.equal(reasonText('`127.0.0.1:3000`: a foreign page read it in 1 of 3 cases\u202e'), '`127.0.0.1:3000`: a foreign page read it in 1 of 3 cases\\u{202e}')
+})
+
+test('the control failed where no attempt read it', () => {
+  assert.equal(controlFailed(recordOf([3000])), false)
+  const hide = (found) => (found.case.target === 'canary' ? { ...found, outcome: 'blocked_by_browser' } : found)
+  assert.equal(controlFailed(recordOf([3000], { mend: hide })), true)
+})
+
 test('of canaries alone nothing follows, however they did', async () => {
   const { ofYours } = await import(moduleOf('findings.js'))
-  const record = recordOf([], { conclusion: 'safe' })
+  const record = recordOf([], { conclusion: 'inconclusive', reasons: ['no service of this machine was attacked'] })
   assert.equal(ofYours(record), false)
   assert.equal(headline(record, 'done'), 'Only the canaries were attacked: nothing of yours was tested.')
   const refusing = recordOf([3000], { conclusion: 'safe', open: false })

@@ -46,14 +46,24 @@ export function tally(attempts) {
   return found
 }
 
-/** Nothing answered there, so nothing was attacked. @param {Group} group */
+/** No HTTP answer came from there, nor one to a WebSocket, so nothing was attacked. @param {Pick<Group, 'target'>} group */
 export function isAbsent({ target }) {
-  return target.own_name_status === null
+  return target.own_name_status === null && target.own_name_upgrade !== 101
+}
+
+/** A request of the attempt came to the target. @param {import('./record.js').Attempt} attempt */
+export function hasArrived({ result }) {
+  return result !== null && result.logs.connections.some(({ requests }) => requests.length > 0)
+}
+
+/** Requests came to it and were not refused, but no page read the answer: it may be open. @param {Group} group */
+export function isUnsettled({ verdict, attempts }) {
+  return verdict === 'not_tested' && attempts.some(hasArrived)
 }
 
 /** Whether the run is about more than the lab's own canaries, or found one of them open. @param {import('./record.js').RunRecord} record */
 export function ofYours(record) {
-  return record.run?.conclusion === 'vulnerable' || record.targets.some(({ kind, own_name_status }) => kind === 'service' && own_name_status !== null)
+  return record.run?.conclusion === 'vulnerable' || record.targets.some((target) => target.kind === 'service' && !isAbsent({ target }))
 }
 
 /** The browser, and nobody else, kept it from being tested. @param {Group} group */
@@ -80,21 +90,18 @@ export function headline(record, state) {
   const services = groups.filter((group) => group.target.kind === 'service')
   const isRead = record.run?.conclusion === 'vulnerable'
   if (!isRead && services.length === 0) return 'Only the canaries were attacked: nothing of yours was tested.'
-  if (!isRead && services.every(isAbsent)) return 'No service answered at the ports that were chosen: nothing of yours was tested.'
+  if (!isRead && services.every(isAbsent)) return 'No service gave an HTTP answer at the ports that were chosen: nothing of yours was tested.'
   switch (record.run?.conclusion) {
     case 'safe':
       return 'Every service under test refused the requests that reached it under a foreign name.'
     case 'vulnerable':
       return vulnerable.length > 0 ? `A web page can read ${names(vulnerable)}.` : 'A web page can read a service under test.'
   }
-  const hidden = groups.filter((group) => group.verdict === 'not_tested' && !isAbsent(group))
-  if (hidden.length > 0) return `This run does not show whether ${names(hidden)} can be read.`
+  const open = groups.filter((group) => group.verdict === 'not_tested' && !isAbsent(group))
+  if (open.length > 0) return `This run does not show whether ${names(open)} can be read.`
   const refusing = services.filter(({ verdict }) => verdict === 'refuses')
   return `${capital(names(refusing))} refused what arrived, but not every way of attack got that far.`
 }
-
-/** Attempts of which the browser let a request out, or would have. */
-const PASSED = /** @type {const} */ (['reached_readable', 'reached_refused'])
 
 /**
  * What this browser does about it. Never good news about a service.
@@ -103,20 +110,24 @@ const PASSED = /** @type {const} */ (['reached_readable', 'reached_refused'])
  * @returns {Layer}
  */
 export function browserLayer(record) {
-  const stopped = record.attempts.filter(({ result }) => result?.outcome === 'blocked_by_browser' || result?.outcome === 'prompted')
+  const over = record.attempts.filter(({ result }) => result !== null)
+  const stopped = over.filter(({ result }) => result?.outcome === 'blocked_by_browser' || result?.outcome === 'prompted')
   const asked = countOf(record.attempts, 'prompted')
-  const passed = record.attempts.filter(({ result }) => PASSED.some((outcome) => result?.outcome === outcome))
+  // What arrived was let out, whatever became of it then.
+  const passed = over.filter((attempt) => hasArrived(attempt) || attempt.result?.outcome === 'reached_readable')
   const methods = (/** @type {import('./record.js').Attempt[]} */ found) => list([...new Set(found.map(({ plan }) => plan.method))])
-  const all = stopped.length + passed.length
   const name = capital(plain(record.lab.browser.kind, 40))
-  if (all === 0) return { word: 'not shown', symbol: '–', tone: 'unknown', text: `No attempt came as far as ${name}'s own check.` }
+  if (stopped.length + passed.length === 0) return { word: 'not shown', symbol: '–', tone: 'unknown', text: `No attempt came as far as ${name}'s own check.` }
   if (stopped.length === 0) {
-    return { word: 'stopped nothing', symbol: '○', tone: 'browser', text: `${name} let every attempt out: ${methods(passed)}. What protects here are the services alone.` }
+    const which = passed.length === over.length ? 'every attempt' : `${passed.length} of ${count(over.length, 'attempt')}`
+    const rest = passed.length === over.length ? '' : ' The others did not come as far as its own check.'
+    return { word: 'stopped nothing', symbol: '○', tone: 'browser', text: `${name} let ${which} out: ${methods(passed)}.${rest} What protects here are the services alone.` }
   }
   const how = asked > 0 ? `, ${asked} of them by asking` : ''
   const warning = 'That says nothing about the services: other browsers, older ones and pages of the local network get through.'
-  const text = `${name} stopped ${stopped.length} of ${count(all, 'attempt')}${how}: ${methods(stopped)}.`
-  if (passed.length === 0) return { word: 'stopped all', symbol: '■', tone: 'browser', text: `${text} ${warning}` }
+  const text = `${name} stopped ${stopped.length} of ${count(over.length, 'attempt')}${how}: ${methods(stopped)}.`
+  if (stopped.length === over.length) return { word: 'stopped all', symbol: '■', tone: 'browser', text: `${text} ${warning}` }
+  if (passed.length === 0) return { word: 'stopped some', symbol: '■', tone: 'browser', text: `${text} The others did not come as far as its own check. ${warning}` }
   return { word: 'stopped some', symbol: '■', tone: 'browser', text: `${text} It let out: ${methods(passed)}. ${warning}` }
 }
 
@@ -155,18 +166,25 @@ export function servicesLayer(record) {
   const read = of(({ verdict }) => verdict === 'vulnerable')
   const refused = of(({ verdict }) => verdict === 'refuses')
   const absent = of(isAbsent)
-  const rest = of((group) => group.verdict !== 'vulnerable' && group.verdict !== 'refuses' && !isAbsent(group))
+  const unsettled = of(isUnsettled)
+  const unfinished = of((group) => group.verdict === null && !isAbsent(group))
+  const untested = of((group) => group.verdict === 'not_tested' && !isAbsent(group) && !isUnsettled(group))
   const parts = [
     [read, 'can be read'],
     [refused, refused.length === 1 ? 'refuses' : 'refuse'],
-    [rest, rest.length === 1 ? 'was not tested' : 'were not tested'],
-    [absent, absent.length === 1 ? 'does not run' : 'do not run'],
+    [unsettled, unsettled.length === 1 ? 'is not settled' : 'are not settled'],
+    [untested, untested.length === 1 ? 'was not tested' : 'were not tested'],
+    [unfinished, unfinished.length === 1 ? 'was not tested to the end' : 'were not tested to the end'],
+    [absent, 'gave no HTTP answer in time'],
   ]
   const text = parts.flatMap(([found, what]) => (found.length > 0 ? [`${found.length} ${what}`] : [])).join(', ')
-  const sentence = groups.length > 0 ? `Of ${count(groups.length, 'service')}: ${text}.` : 'No port was chosen.'
+  const open = unsettled.length > 0 ? ' Requests reached what is not settled and were not refused, but no page read the answer: it may be open.' : ''
+  const sentence = groups.length > 0 ? `Of ${count(groups.length, 'service')}: ${text}.${open}` : 'No port was chosen.'
   if (read.length > 0) return { word: 'vulnerable', symbol: '✖', tone: 'bad', text: sentence }
-  if (refused.length > 0 && rest.length === 0) return { word: 'refuse', symbol: '✔', tone: 'good', text: sentence }
-  if (rest.length > 0) return { word: 'not tested', symbol: '–', tone: 'unknown', text: sentence }
+  if (unsettled.length > 0) return { word: 'not settled', symbol: '–', tone: 'unknown', text: sentence }
+  const rest = untested.length + unfinished.length
+  if (refused.length > 0 && rest === 0) return { word: 'refuse', symbol: '✔', tone: 'good', text: sentence }
+  if (rest > 0) return { word: 'not tested', symbol: '–', tone: 'unknown', text: sentence }
   return { word: 'none tested', symbol: '–', tone: 'unknown', text: sentence }
 }
 

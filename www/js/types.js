@@ -13,6 +13,8 @@
  * @property {string} [address]
  * @property {number | null} own_name_status
  * @property {number | null} foreign_name_status
+ * @property {number | null} own_name_upgrade what a WebSocket's handshake is answered
+ * @property {number | null} foreign_name_upgrade
  * @property {string} [trouble]
  *
  * @typedef {object} Case
@@ -87,6 +89,7 @@
  * @property {string[]} methods
  * @property {string[]} strategies
  * @property {number} max_ports
+ * @property {string} [downloads] the folder of this machine to which files go
  * @property {string[]} strays names outside of the lab that the browser asked for
  *
  * @typedef {{event: 'targets', targets: Target[]} | {event: 'plan', cases: Case[]} | {event: 'open', number: number, url: string}

@@ -47,10 +47,22 @@ export function verdictWords(verdict, wasHidden) {
   return verdict === 'not_tested' && wasHidden ? { ...found, symbol: '■', tone: 'browser' } : found
 }
 
-/** @param {string} conclusion @returns {Badge} */
+/**
+ * To a page “safe” says too much: other paths, browsers and days were not asked.
+ *
+ * @param {string} conclusion
+ * @returns {Badge}
+ */
 export function conclusionWords(conclusion) {
-  return words.conclusions[conclusion] ?? UNKNOWN
+  const found = words.conclusions[conclusion] ?? UNKNOWN
+  return conclusion === 'safe' ? { ...found, word: 'refused what reached it' } : found
 }
+
+/** What is said of a target that gave no HTTP answer: whether it runs is not known. */
+export const NO_ANSWER = /** @type {Badge} */ ({ word: 'no answer', symbol: '○', tone: 'unknown' })
+
+/** What is said of a service that requests reached, whose answer no page read. */
+export const UNSETTLED = /** @type {Badge} */ ({ word: 'not settled', symbol: '–', tone: 'unknown' })
 
 /** What a negative control that was read is called: never a finding. */
 export const CONTROL = /** @type {Badge} */ ({ word: 'read, as it must be', symbol: '●', tone: 'control' })

@@ -2,6 +2,7 @@
 
 import { badge, facts, h, prose } from '../dom.js'
 import { browserLayer, groupsOf, headline, isAbsent, ofYours, resolverLayer, servicesLayer } from '../findings.js'
+import { controlFailed, reasonText } from '../reasons.js'
 import { capital, count, duration, plain } from '../text.js'
 import { conclusionWords } from '../words.js'
 import { advice } from './advice.js'
@@ -16,14 +17,14 @@ export function done(app) {
   const run = /** @type {import('../types.js').Run} */ (record.run)
   // Of canaries alone nothing follows for anybody, however they did.
   const words = ofYours(record) ? conclusionWords(run.conclusion) : { word: 'nothing of yours tested', symbol: '–', tone: 'unknown' }
-  const reasons = run.reasons.slice(0, 50).map((reason) => h('li', {}, prose(capital(plain(reason, 500)))))
+  const reasons = run.reasons.slice(0, 50).map((reason) => h('li', {}, prose(reasonText(reason))))
   const verdict = h(
     'section',
     { class: `conclusion ${words.tone}`, 'aria-labelledby': 'conclusion' },
     badge(words),
     h('h1', { id: 'conclusion' }, headline(record, 'done')),
-    // Most are said again by the cards below.
-    reasons.length > 2 ? h('details', {}, h('summary', {}, `Why: ${count(reasons.length, 'reason')}`), h('ul', {}, reasons)) : h('ul', {}, reasons),
+    // Most are said again by the cards below; that nothing proves anything is said here alone.
+    reasons.length > 2 ? h('details', { open: controlFailed(record) }, h('summary', {}, `Why: ${count(reasons.length, 'reason')}`), h('ul', {}, reasons)) : h('ul', {}, reasons),
   )
   const nodes = [verdict, ...findings(app, record), ...(record.advice.length > 0 ? [advice(app, record)] : []), ...rest(app, record)]
   return { title: `${capital(words.word)}: ${headline(record, 'done')}`, nodes }
@@ -31,7 +32,9 @@ export function done(app) {
 
 /** @param {App} app @returns {View} */
 export function cancelled(app) {
-  return partial(app, 'cancelled', [h('p', {}, 'What was under way was stopped, and nothing more is sent. What is below is part of a run, so no service is found safe by it.')])
+  // Services are asked before the lab says which of them answer.
+  const asked = app.record?.targets.length === 0 ? ' Which services were asked before that is not known.' : ''
+  return partial(app, 'cancelled', [h('p', {}, `What was under way was stopped, and nothing more is sent.${asked} What is below is part of a run, so no service is found safe by it.`)])
 }
 
 /**
@@ -88,7 +91,7 @@ function rest(app, record) {
     ...(record.strays === null ? [] : [['Asked for outside of the lab', record.strays.length === 0 ? 'nothing' : plain(record.strays.join(', '), 500)]]),
   ])
   return [
-    h('section', { 'aria-labelledby': 'services' }, h('h2', { id: 'services' }, 'Each service'), order.map((group) => service(group, record)), absent.length > 0 && absentServices(absent)),
+    h('section', { 'aria-labelledby': 'services' }, h('h2', { id: 'services' }, 'Each service'), h('p', { class: 'note' }, 'What the lab calls a case is an attempt here.'), order.map((group) => service(group, record)), absent.length > 0 && absentServices(absent)),
     keep(record),
     h(
       'section',
@@ -99,7 +102,7 @@ function rest(app, record) {
         { class: 'spaced' },
         h('li', {}, 'Other browsers, and this one with other settings. “Stopped by the browser” is never “the service is safe”.'),
         h('li', {}, 'Other paths of a service than its first page, other machines of the network, and services that were not on the list.'),
-        h('li', {}, 'Other strategies and ways in: ', h('code', {}, 'hostbound lab run --all'), ' carries all of them out.'),
+        h('li', {}, 'Other strategies, and other ways for the attacker’s page to try: ', h('code', {}, 'hostbound lab run --all'), ' carries all of them out.'),
       ),
       facts(pairs, 'facts boxed'),
     ),

@@ -1,9 +1,9 @@
 // One service: its verdict, and each attempt with its evidence.
 
 import { badge, facts, h, prose } from '../dom.js'
-import { countOf, isAbsent, tally, wasHidden } from '../findings.js'
+import { countOf, isAbsent, isUnsettled, tally, wasHidden } from '../findings.js'
 import { capital, count, moment, plain } from '../text.js'
-import { CONTROL, outcomeWords, verdictWords } from '../words.js'
+import { CONTROL, NO_ANSWER, outcomeWords, UNSETTLED, verdictWords } from '../words.js'
 import { kindOf, nameOf, usualOf } from './names.js'
 
 /** Most requests of an attempt that are shown. */
@@ -22,27 +22,32 @@ export function service(group, record) {
     h('p', { class: 'kind' }, kindOf(target)),
     summary !== '' && h('p', {}, prose(plain(capital(summary), 500))),
     target.trouble !== undefined && h('p', {}, h('b', {}, 'Trouble: '), plain(target.trouble)),
+    refusesAll(target) && h('p', {}, `It answers ${target.own_name_status} to everybody; only its first page was asked.`),
     facts(
       [
-        ['Under its own name', answer(target.own_name_status)],
-        ['Under a foreign name', answer(target.foreign_name_status)],
+        ['Under its own name', named(target.own_name_status, target.own_name_upgrade)],
+        ['Under a foreign name', named(target.foreign_name_status, target.foreign_name_upgrade)],
         ...(over.length > 0 ? [/** @type {[string, Node]} */ (['Attempts', h('span', { class: 'badges' }, [...tally(attempts)].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`)))])] : []),
       ],
       'facts',
     ),
-    blocked > 0 && !isControl && h('p', { class: 'callout browser' }, h('span', { 'aria-hidden': 'true' }, '■ '), `The browser blocked ${blocked} of ${count(over.length, 'attempt')} and hid the answer: this says nothing about the service.`),
+    blocked > 0 && !isControl && h('p', { class: 'callout browser' }, h('span', { 'aria-hidden': 'true' }, '■ '), `The browser blocked ${blocked} of ${count(over.length, 'attempt')}: ${blocked === 1 ? 'that one says' : 'those say'} nothing about the service.`),
     attempts.map((attempt) => attemptDetails(attempt, isControl, record)),
   )
 }
 
-/** Ports at which nothing answered, in short. @param {import('../findings.js').Group[]} groups */
+/** Whatever it is called, it answers its first page with an error. @param {import('../types.js').Target} target */
+function refusesAll({ kind, own_name_status: own, foreign_name_status: foreign }) {
+  return kind === 'service' && own !== null && own >= 400 && own === foreign
+}
+
+/** Ports from which no HTTP answer came, in short. @param {import('../findings.js').Group[]} groups */
 export function absentServices(groups) {
-  const words = outcomeWords('not_running', false)
   return h(
     'article',
-    { class: `card service ${words.tone}` },
-    h('div', { class: 'head' }, h('h3', {}, `Nothing answered at ${count(groups.length, 'port')}`), badge(words)),
-    h('p', {}, 'Nothing was attacked there, and nothing is known of what may run there another time.'),
+    { class: `card service ${NO_ANSWER.tone}` },
+    h('div', { class: 'head' }, h('h3', {}, `No HTTP answer at ${count(groups.length, 'port')}`), badge(NO_ANSWER)),
+    h('p', {}, 'Nothing was attacked there. What listens may be slow, speak something else, or not run: nothing is known of it.'),
     h(
       'ul',
       { class: 'absent', role: 'list' },
@@ -55,9 +60,9 @@ export function absentServices(groups) {
 function wordsOf(group) {
   const { attempts, isControl, verdict } = group
   if (isControl && countOf(attempts, 'reached_readable') > 0) return CONTROL
-  if (isAbsent(group)) return outcomeWords('not_running', false)
+  if (isAbsent(group)) return NO_ANSWER
   if (verdict === null) return { word: 'not finished', symbol: '–', tone: 'unknown' }
-  return verdictWords(verdict, wasHidden(group))
+  return !isControl && isUnsettled(group) ? UNSETTLED : verdictWords(verdict, wasHidden(group))
 }
 
 /** @param {import('../record.js').Attempt} attempt @param {boolean} isControl @param {import('../record.js').RunRecord} record */
@@ -141,6 +146,11 @@ function verdictText(verdict) {
   if (verdict === undefined) return '–'
   const { decision, status, reason } = verdict
   return h('code', {}, plain([decision, status, reason ?? ''].join(' ').trim(), 120))
+}
+
+/** What is answered under a name, be it to a WebSocket alone. @param {number | null} status @param {number | null} [upgrade] */
+function named(status, upgrade) {
+  return status === null && upgrade === 101 ? '101, to a WebSocket alone' : answer(status)
 }
 
 /** @param {number | null} status */
