@@ -3,6 +3,7 @@
 import { say } from '../announce.js'
 import { download } from '../download.js'
 import { h } from '../dom.js'
+import { plain } from '../text.js'
 import { summarize, toFragment } from '../share.js'
 import { copyButton } from './command.js'
 import { summaryOf } from './shared.js'
@@ -32,6 +33,7 @@ export function keep(record) {
       html !== null && h('button', { type: 'button', click: page }, 'Download as one HTML file'),
       html === null && h('span', { class: 'soft' }, 'A report in HTML is made of whole runs only.'),
     ),
+    record.lab.downloads !== undefined && h('p', { class: 'note' }, 'The file goes to ', h('code', {}, plain(record.lab.downloads, 500)), '; a window asks first.'),
     run !== null && share(record),
   )
 }
@@ -56,9 +58,9 @@ function share(record) {
     h('summary', {}, 'A link with a redacted summary'),
     h('p', {}, 'The summary lies in the link itself, behind the #, which browsers do not send. There are no names, addresses, answers or headers in it.'),
     h('p', {}, h('label', { for: 'with-ports', class: 'inline' }, box, 'With the ports of the services, by which they can be told')),
+    h('p', { id: 'link-hint' }, 'The address before the # exists in this lab only. Put the part from the # on behind the address of any copy of this page.'),
     h('label', { for: 'link' }, 'The link'),
     h('span', { class: 'field' }, link, button),
-    h('p', { id: 'link-hint', class: 'note' }, 'It opens wherever this page is served; the part from the # on may be put behind the address of any copy of it.'),
     h('h3', {}, 'All that is in it'),
     preview,
   )

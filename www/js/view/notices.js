@@ -82,7 +82,7 @@ export function offline(app) {
       { class: 'notice unknown' },
       h('h1', {}, 'The lab does not answer'),
       h('p', { class: 'lead' }, how),
-      h('p', {}, 'Nothing was sent to any service. Start the lab again:'),
+      h('p', {}, record === null ? 'Nothing was sent to any service. Start the lab again:' : 'Which services were asked before that is not known. Start the lab again:'),
       snippet('hostbound lab page', 'the command'),
       againButton(app, 'Look again'),
     ),
