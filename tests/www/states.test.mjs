@@ -151,7 +151,8 @@ test('running, cancelled, again', async (t) => {
   await choose(page, [3000, 3001, 3002])
   await click(page, 'Start the test')
   await page.waitForFunction(() => document.querySelectorAll('#frames iframe').length === 2)
-  assert.match(await text(page), /3 of 12 attempts over/)
+  assert.match(await text(page), /3 of 12 attempts done/)
+  assert.match(await text(page), /If one asks you for a password, close it\./)
   assert.equal(await page.$eval('progress', (bar) => bar.value), 3)
   await t.test('running is clean', () => clean(page))
   await t.test('what runs in the frames does not take the focus', async () => {
@@ -202,11 +203,22 @@ test('done', async (t) => {
   await click(page, 'Start the test')
   await state(page, 'done')
   await page.waitForSelector('.proof li')
+  // The focus is on the headline, which is read without being said.
+  assert.deepEqual([await status(page), await focused(page)], ['The test is over.', 'h1'])
   assert.equal(await page.title(), 'Vulnerable: A web page can read 127.0.0.1:3000. – Hostbound self-test')
   await t.test('it is clean, closed and with everything open', async () => {
     await clean(page)
     await page.$$eval('details', (all) => all.forEach((details) => (details.open = true)))
     await clean(page)
+  })
+  await t.test('what gave no HTTP answer is not said to be absent', async () => {
+    const card = await page.$$eval('.service', (all) => all.find((found) => found.querySelector('.absent')).innerText)
+    assert.match(card, /^No HTTP answer at 1 port\s+○ no answer\s+Nothing was attacked there\. What listens may be slow, speak something else, or not run: nothing is known of it\./)
+    assert.doesNotMatch(await text(page), /not run(ning)?\b(?!:)/)
+  })
+  await t.test('the control was read by a method, so its reasons stay folded', async () => {
+    await page.$$eval('details', (all) => all.forEach((details) => (details.open = true)))
+    assert.match(await text(page), /By fetch the lab’s own unprotected service was not read either, so refusals by fetch prove nothing\./)
   })
   await t.test('a block by the browser is never green', async () => {
     const tones = await page.$$eval('.badge', (all) => all.filter((badge) => badge.textContent.includes('browser blocked')).map((badge) => badge.className))
@@ -220,6 +232,7 @@ test('done', async (t) => {
     assert.equal(content, eventsOf([]).done.html)
   })
   await t.test('a link holds the redacted summary, and ports on demand', async () => {
+    assert.match(await text(page), /The address before the # exists in this lab only\./)
     const link = () => page.$eval('#link', (field) => field.value)
     const held = async () => Buffer.from((await link()).split('#result=1.')[1], 'base64url').toString()
     assert.doesNotMatch(await held(), /3000/)
@@ -237,6 +250,101 @@ test('done', async (t) => {
     assert.deepEqual(await page.$$eval('button, .keep', (all) => all.filter((found) => found.checkVisibility()).length), 0)
     await page.emulateMediaType('screen')
   })
+})
+
+test('where files go', async (t) => {
+  const { page } = await open(t, { lab: { ...LAB, downloads: '/home/somebody/Downloads' }, script: whole() })
+  await state(page, 'idle')
+  await choose(page, [3000])
+  await click(page, 'Start the test')
+  await state(page, 'done')
+  assert.match(await text(page), /The file goes to \/home\/somebody\/Downloads; a window asks first\./)
+  await page.$eval('.share', (details) => (details.open = true))
+  const shared = await page.$eval('.share', (found) => found.innerText + atob(found.querySelector('#link').value.split('#result=1.')[1].replaceAll('-', '+').replaceAll('_', '/')))
+  assert.doesNotMatch(shared, /somebody/)
+  const { content } = await downloaded(page, 'Download as JSON')
+  assert.doesNotMatch(content, /somebody/)
+})
+
+test('verdicts that are less than a verdict', async (t) => {
+  const shown = async (t, options, ports = [3000]) => {
+    const { page } = await open(t, { lab: LAB, script: whole(options) })
+    await state(page, 'idle')
+    await choose(page, ports)
+    await click(page, 'Start the test')
+    await state(page, 'done')
+    const card = (name) => page.$$eval('.service', (all, wanted) => all.find((found) => found.querySelector('h3').textContent === wanted).innerText, name)
+    return { page, card, conclusion: await page.$eval('.conclusion', (found) => found.innerText) }
+  }
+  await t.test('what refused is not called safe, here or in a link', async (t) => {
+    const { page, conclusion } = await shown(t, { conclusion: 'safe', open: false, reasons: ['everything under test refused'] })
+    assert.match(conclusion, /^✔ refused what reached it/)
+    await page.$eval('.share', (details) => (details.open = true))
+    assert.doesNotMatch(await text(page), /✔ safe/)
+    const other = await browser.newPage()
+    t.after(() => other.close())
+    await other.goto(await page.$eval('#link', (field) => field.value))
+    await state(other, 'shared')
+    assert.equal(await heading(other), 'Somebody’s self-test came to “refused what reached it”')
+    await clean(page)
+  })
+  await t.test('a service that requests reached is not settled', async (t) => {
+    const unread = (found) => (found.outcome === 'reached_readable' && found.case.target !== 'canary' ? { ...found, outcome: 'inconclusive' } : found)
+    const { card, conclusion } = await shown(t, { mend: unread, verdicts: { '127.0.0.1:3000': 'not_tested' }, conclusion: 'inconclusive' })
+    assert.match(conclusion, /^– inconclusive/)
+    assert.match(await card('127.0.0.1:3000'), /^127\.0\.0\.1:3000\s+– not settled/)
+  })
+  await t.test('reasons are open where the control was read by nothing', async (t) => {
+    const hide = (found) => (found.case.target === 'canary' ? result(found.case, 'blocked_by_browser') : found)
+    const { page, conclusion } = await shown(t, { mend: hide, open: false, conclusion: 'inconclusive', reasons: ['negative control: no case read the canary without a guard', 'one', 'two'] })
+    assert.match(conclusion, /own unprotected service was not read either, so refusals in this run prove nothing\./)
+    assert.equal(await page.$eval('.conclusion details', (details) => details.open), true)
+    await clean(page)
+  })
+  await t.test('a service that answers everybody with an error', async (t) => {
+    const { card } = await shown(t, { statuses: { own_name_status: 404, foreign_name_status: 404 } })
+    assert.match(await card('127.0.0.1:3000'), /It answers 404 to everybody; only its first page was asked\./)
+  })
+  await t.test('a service that is asked by WebSocket alone', async (t) => {
+    const { card } = await shown(t, { statuses: { own_name_status: null, foreign_name_status: null, own_name_upgrade: 101 } })
+    assert.match(await card('127.0.0.1:3000'), /Under its own name\s+101, to a WebSocket alone/)
+  })
+})
+
+test('while it runs, what is shown of a service stays where it is', async (t) => {
+  let go
+  const more = new Promise((resolve) => (go = resolve))
+  const script = async (send, ports, gone) => {
+    const events = eventsOf(ports)
+    for (const event of [events.targets, events.plan, ...events.cases.slice(0, 1)]) send(event)
+    for (const number of [1, 2]) send({ event: 'open', number, url: `http://a${number}.rebind.example:8103/` })
+    await more
+    send(events.cases[1])
+    await gone
+  }
+  const { page } = await open(t, { lab: LAB, script })
+  await state(page, 'idle')
+  await choose(page, [3000, 3001, 3002])
+  await click(page, 'Start the test')
+  await page.waitForFunction(() => document.querySelector('.targets').innerText.includes('1 of 3 attempts, 2 under way'))
+  assert.match(await page.$eval('.targets .rest', (found) => found.textContent), /^No HTTP answer at 1 other port\.$/)
+  await page.$$eval('.targets li', (all) => all.forEach((row, index) => (row.wasAt = index)))
+  go()
+  await page.waitForFunction(() => document.querySelector('.targets').innerText.includes('2 of 3 attempts, 1 under way'))
+  assert.deepEqual(await page.$$eval('.targets li', (all) => all.map((row) => row.wasAt)), [0, 1, 2, 3, 4])
+  assert.match(await page.$eval('.targets li', (row) => row.innerText), /browser blocked × 2/)
+  await click(page, 'Cancel')
+  await state(page, 'cancelled')
+})
+
+test('a run that is cancelled before the lab names the services', async (t) => {
+  const { page } = await open(t, { lab: LAB, script: (send, ports, gone) => gone })
+  await state(page, 'idle')
+  await choose(page, [3000])
+  await click(page, 'Start the test')
+  await click(page, 'Cancel')
+  await state(page, 'cancelled')
+  assert.match(await text(page), /Which services were asked before that is not known\./)
 })
 
 test('the keyboard alone', async (t) => {
@@ -296,7 +404,7 @@ test('the lab goes away', async (t) => {
     await state(page, 'idle')
     await choose(page, [3000, 3001])
     await click(page, 'Start the test')
-    await page.waitForFunction(() => document.querySelector('main').innerText.includes('9 of 12 attempts over'))
+    await page.waitForFunction(() => document.querySelector('main').innerText.includes('9 of 12 attempts done'))
     await server.stop()
     await state(page, 'offline')
     assert.equal(await heading(page), 'The lab went away after 9 of 12 attempts. By then a web page had read 127.0.0.1:3000.')
@@ -312,7 +420,8 @@ test('the lab goes away', async (t) => {
     await click(page, 'Start the test')
     await state(page, 'offline')
     assert.equal(await heading(page), 'The lab does not answer')
-    assert.match(await text(page), /Nothing was sent to any service/)
+    // Services are asked before the lab names them.
+    assert.match(await text(page), /Which services were asked before that is not known/)
     await click(page, 'Look again')
     await page.waitForFunction(() => document.activeElement?.textContent === 'The lab does not answer')
     await clean(page)

@@ -2,7 +2,6 @@
 
 import { calm, say, sayProgress, warn } from './announce.js'
 import { loadEngine } from './engine.js'
-import { headline } from './findings.js'
 import { Frames } from './frames.js'
 import { findLab, LabError, LostError, runLab } from './lab.js'
 import { PortList } from './ports.js'
@@ -88,7 +87,8 @@ export class App {
       const found = await findLab()
       record.strays = found.kind === 'lab' ? found.lab.strays : null
       this.send('finish')
-      say(`The test is over. ${headline(record, 'done')}`)
+      // The focus is on the headline, which is read then.
+      say('The test is over.')
     } catch (error) {
       this.#broke(error, cancelling.signal)
     } finally {
@@ -106,7 +106,7 @@ export class App {
     } else if (event.event === 'close' || event.event === 'case') {
       this.#frames.close(event.number)
     }
-    if (event.event === 'case') sayProgress(`${record.over} of ${count(record.total, 'attempt')} are over.`)
+    if (event.event === 'case') sayProgress(`${record.over} of ${count(record.total, 'attempt')} done.`)
     this.#view?.update?.()
   }
 

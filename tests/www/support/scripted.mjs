@@ -8,7 +8,7 @@ import { extname, join, normalize } from 'node:path'
 
 import puppeteer from 'puppeteer-core'
 
-import { CHROMIUM, FIREFOX, WWW } from './files.mjs'
+import { CHROMIUM, FIREFOX, PAGE_NAME, WWW } from './files.mjs'
 
 const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.json': 'application/json', '.svg': 'image/svg+xml', '.wasm': 'application/wasm' }
 const FRAME = '<!doctype html><html lang="en"><title>attack</title><p>An attacker’s page.</p><input autofocus><script>document.querySelector("input").focus(); window.focus()</script>'
@@ -33,7 +33,7 @@ export const LAB = {
  */
 export async function serveScripted({ lab, script, missing } = {}) {
   const server = createServer(async (request, response) => {
-    if (!request.headers.host.startsWith('page.')) return void response.setHeader('content-type', 'text/html').end(FRAME)
+    if (!request.headers.host.startsWith(`${PAGE_NAME}:`)) return void response.setHeader('content-type', 'text/html').end(FRAME)
     const path = normalize(new URL(request.url, 'http://localhost').pathname)
     if (missing?.test(path)) return void response.writeHead(404).end()
     if (lab !== undefined && path === '/lab.json') return void response.setHeader('content-type', 'application/json').end(JSON.stringify(lab))
@@ -61,16 +61,16 @@ export async function serveScripted({ lab, script, missing } = {}) {
       server.close(resolve)
       server.closeAllConnections()
     })
-  return { url: `http://page.rebind.example:${port}/`, port, stop }
+  return { url: `http://${PAGE_NAME}:${port}/`, port, stop }
 }
 
 /** A browser to which every name of the lab is this machine. @param {'chromium' | 'firefox'} [kind] @param {'light' | 'dark'} [scheme] Firefox's */
 export function launch(kind = 'chromium', scheme = 'light') {
   if (kind === 'firefox') {
-    const extraPrefsFirefox = { 'network.dns.localDomains': 'page.rebind.example', 'layout.css.prefers-color-scheme.content-override': scheme === 'dark' ? 0 : 1 }
+    const extraPrefsFirefox = { 'network.dns.localDomains': PAGE_NAME, 'layout.css.prefers-color-scheme.content-override': scheme === 'dark' ? 0 : 1 }
     return puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox })
   }
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run', '--host-resolver-rules=MAP *.rebind.example 127.0.0.1']
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run', `--host-resolver-rules=MAP *.rebind.example 127.0.0.1, MAP ${PAGE_NAME} 127.0.0.1`]
   return puppeteer.launch({ executablePath: CHROMIUM, headless: true, args })
 }
 
@@ -107,10 +107,10 @@ export function targetsOf(ports, open = true) {
   return [target('canary', 'canary'), target('guarded', 'guarded', { guard: 'node', foreign_name_status: 421 }), ...ports.map(service)]
 }
 
-/** Events of a whole run on these ports. `mend` may change the results. */
-export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found, open: hasOpen = true, reasons } = {}) {
-  const targets = targetsOf(ports, hasOpen)
-  const attacked = targets.filter(({ own_name_status }) => own_name_status !== null)
+/** Events of a whole run on these ports. `mend` may change the results, `statuses` what the first service answers, `verdicts` those of services by name. */
+export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => found, open: hasOpen = true, reasons, statuses = {}, verdicts = {} } = {}) {
+  const targets = targetsOf(ports, hasOpen).map((found) => (found.name === `127.0.0.1:${ports[0]}` ? { ...found, ...statuses } : found))
+  const attacked = targets.filter(({ own_name_status, own_name_upgrade }) => own_name_status !== null || own_name_upgrade === 101)
   const cases = attacked.flatMap(({ name }) => LAB.methods.map((method) => ({ strategy: 'multiple-answers', method, local_network_access: 'default', attacker: 'public', target: name })))
   const refuses = (name) => name === 'guarded' || targets.find((found) => found.name === name).foreign_name_status === 421
   const results = cases.map((plan) => {
@@ -120,8 +120,8 @@ export function eventsOf(ports, { conclusion = 'vulnerable', mend = (found) => f
   })
   const verdictOf = ({ name, kind }) => (kind === 'canary' ? 'control' : refuses(name) ? 'refuses' : 'vulnerable')
   const summaryOf = ({ kind, name }) => (kind === 'canary' ? 'a foreign page read it in 1 of 3 cases, as it must: it checks nothing' : refuses(name) ? 'it was reached under a foreign name in 1 of 3 cases and refused each time' : 'a foreign page read it in 1 of 3 cases')
-  const services = attacked.map((found) => ({ target: found, verdict: verdictOf(found), summary: summaryOf(found) }))
-  const open = attacked.find(({ kind, name }) => kind === 'service' && !refuses(name))
+  const services = attacked.map((found) => ({ target: found, verdict: verdicts[found.name] ?? verdictOf(found), summary: summaryOf(found) }))
+  const open = attacked.find(({ kind, name }) => kind === 'service' && !refuses(name) && !(name in verdicts))
   const run = { format: 1, hostbound: '0.1.0', started: '2026-10-20T10:04:12Z', duration_ms: 7400, browser: LAB.browser, services, cases: results, conclusion: open ? 'vulnerable' : conclusion, reasons: reasons ?? ['negative control: no case by fetch read the canary without a guard', 'negative control: no case by iframe read the canary without a guard', ...(open ? [`\`${open.name}\`: a foreign page read it in 1 of 3 cases`] : [])] }
   const advice = open ? [{ service: open.name, text: `${open.name}: put Hostbound in front of it, with a policy that names only its own hosts:`, policy: `version = 1\n[hosts]\nallow = ["localhost:${open.address.split(':')[1]}", "${open.address}"]` }] : [{ service: null, text: 'Nothing. Run it again when the browser, the policy or a service changes.', policy: null }]
   return { targets: { event: 'targets', targets }, plan: { event: 'plan', cases }, cases: results.map((found, number) => ({ event: 'case', number, result: found })), done: { event: 'done', run, advice, html: '<!doctype html><title>report</title><p>The report.</p>' } }
