@@ -31,14 +31,14 @@ test('a run in Firefox', async (t) => {
   })
   await t.test('it ends with the true verdict', async () => {
     assert.equal(await state(page, 'done', 'failed', 'offline'), 'done')
-    assert.equal(await heading(page), 'No service answered at the ports that were chosen: nothing of yours was tested.')
+    assert.equal(await heading(page), 'No service gave an HTTP answer at the ports that were chosen: nothing of yours was tested.')
     const cards = Object.fromEntries(await page.$$eval('.service', (found) => found.map((card) => [card.querySelector('h3').textContent, card.querySelector('.head .badge').textContent])))
     assert.match(cards['Bare canary'], /read, as it must be/)
     assert.match(cards['Guarded canary'], /refuses/)
-    assert.match(cards['Nothing answered at 1 port'], /not running/)
+    assert.match(cards['No HTTP answer at 1 port'], /no answer/)
   })
   await t.test('the browser asked nobody but the page and the attackers', async () => {
-    for (const url of asked) assert.match(url, /^http:\/\/page\.rebind\.example\//)
+    for (const url of asked) assert.match(url, /^http:\/\/self-test\.hostbound\.example\//)
     const { strays } = await page.evaluate(async () => (await fetch('lab.json')).json())
     assert.deepEqual(strays, [])
   })

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 
 import { hostbound } from '../../bindings/node/dist/node.js'
-import { serve, startLab } from './support/lab.mjs'
+import { BUSY, serve, startLab } from './support/lab.mjs'
 import { choose, click, focused, heading, state, status, text } from './support/person.mjs'
 
 const POLICY = { version: 1, hosts: { allow: ['localhost', '127.0.0.1', '[::1]'] } }
 /** Whom the page may ask, and whom the attackers' pages: their own names, and the attacker to whom they report. */
-const PAGE = /^http:\/\/page\.rebind\.example\//
+const PAGE = /^http:\/\/self-test\.hostbound\.example\//
 const ATTACKERS = /^http:\/\/([a-z0-9-]+\.rebind\.example|192\.88\.99\.\d+)(:\d+)?\//
 
 let lab
@@ -18,7 +18,7 @@ let guarded
 let gone
 before(async () => {
   bare = await serve()
-  guarded = await serve(async (server) => (await hostbound({ policy: POLICY, log: false })).protect(server))
+  guarded = await serve({ guard: async (server) => (await hostbound({ policy: POLICY, log: false })).protect(server) })
   gone = await serve()
   await gone.stop()
   lab = await startLab('chromium')
@@ -41,6 +41,7 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.deepEqual([bare.asked, guarded.asked], [[], []])
     assert.ok(!asked.some(({ url }) => url.endsWith('/run')))
     assert.match(await text(page), /GET \/ with a random query/)
+    assert.match(await text(page), /the scripts of your service run, and may send what they send when you open it yourself/)
   })
   await t.test('it runs, with frames that take nothing', async () => {
     await click(page, 'Start the test')
@@ -54,7 +55,7 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.equal(await state(page, 'done', 'failed', 'offline'), 'done')
     assert.equal(await heading(page), `A web page can read 127.0.0.1:${bare.port}.`)
     assert.equal(await focused(page), 'h1')
-    assert.match(await status(page), /^The test is over\. A web page can read/)
+    assert.equal(await status(page), 'The test is over.')
     assert.equal(await page.$$eval('#frames iframe', (frames) => frames.length), 0)
   })
   await t.test('each service has its own', async () => {
@@ -63,7 +64,7 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.match(cards[`127.0.0.1:${guarded.port}`], /refuses/)
     assert.match(cards['Bare canary'], /read, as it must be/)
     assert.match(cards['Guarded canary'], /refuses/)
-    assert.match(cards['Nothing answered at 1 port'], /not running/)
+    assert.match(cards['No HTTP answer at 1 port'], /no answer/)
     const layers = await page.$$eval('.cards.three .badge', (found) => found.map((badge) => badge.textContent))
     assert.match(layers.join(), /stopped some.*not tested.*vulnerable/)
     assert.match(await text(page), /Asked for outside of the lab\s+nothing/)
@@ -95,8 +96,15 @@ test('a run, from the first look to its verdict', async (t) => {
     assert.match(await page.$eval('#add-port', (field) => field.value), /^version = 1\s*\[hosts\]\s*allow = /)
   })
   await t.test('only what was announced was sent', () => {
-    for (const line of [...bare.asked, ...guarded.asked]) assert.match(line, /^GET (127\.0\.0\.1:\d+|[a-z0-9]+\.rebind\.example(:\d+)?)$/)
-    assert.ok(bare.asked.some((line) => /GET [0-9a-f]{16}\.rebind\.example:/.test(line)))
+    // By the lab and the attackers' pages: the first page alone.
+    const isOwn = (line) => / \/(app\.js|api\/visit) /.test(line)
+    for (const line of [...bare.asked, ...guarded.asked].filter((line) => !isOwn(line))) assert.match(line, /^GET \/ (127\.0\.0\.1:\d+|[a-z0-9]+\.rebind\.example(:\d+)?)$/)
+    assert.ok(bare.asked.some((line) => /^GET \/ [0-9a-f]{16}\.rebind\.example:/.test(line)))
+    // By the service's own script, under the foreign name: as the page says before the run.
+    for (const line of bare.asked.filter(isOwn)) assert.match(line, /^(GET \/app\.js|POST \/api\/visit) [0-9a-f]{16}\.rebind\.example:\d+$/)
+    for (const path of ['GET /app.js', 'POST /api/visit']) assert.ok(bare.asked.some((line) => line.startsWith(path)), path)
+    // What refuses the page is not made to run its script.
+    assert.deepEqual(guarded.asked.filter(isOwn), [])
   })
   await t.test('the browser asked nobody but the page and the attackers', async () => {
     assert.ok(asked.length > 10)
@@ -128,7 +136,27 @@ test('a run is cancelled, and the next one is not in its way', async () => {
   assert.equal(await state(page, 'done', 'failed', 'offline'), 'done')
   // What refuses everything that arrives, and nothing else, is safe; and the browser's part in it is told apart.
   assert.equal(await heading(page), 'Every service under test refused the requests that reached it under a foreign name.')
-  assert.match(await page.$eval('.conclusion .badge', (badge) => badge.textContent), /safe/)
+  assert.match(await page.$eval('.conclusion .badge', (badge) => badge.textContent), /refused what reached it/)
   const layers = await page.$$eval('.cards.three .badge', (found) => found.map((badge) => badge.textContent))
   assert.match(layers.join(), /stopped some.*not tested.*refuse/)
+})
+
+test('a service whose script never ends does not keep the page from working', async () => {
+  const { page } = lab
+  const busy = await serve({ pages: BUSY })
+  try {
+    await page.reload()
+    await state(page, 'idle')
+    await choose(page, [busy.port])
+    const isBusy = busy.until('/busy')
+    await click(page, 'Start the test')
+    await isBusy
+    assert.equal(await state(page, 'running', 'done'), 'running')
+    await click(page, 'Cancel')
+    assert.equal(await state(page, 'cancelled', 'done'), 'cancelled')
+    assert.equal(await focused(page), 'h1')
+    assert.equal(await page.$$eval('#frames iframe', (frames) => frames.length), 0)
+  } finally {
+    await busy.stop()
+  }
 })

@@ -1,7 +1,7 @@
 // `hostbound lab page` as its users start it, without a window; the browser is driven from outside.
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { createServer } from 'node:http'
 
 import puppeteer from 'puppeteer-core'
@@ -49,12 +49,30 @@ function connect(kind, address) {
   return puppeteer.connect({ browser: 'firefox', protocol: 'webDriverBiDi', browserWSEndpoint: `ws://${address}/session`, defaultViewport: null })
 }
 
-/** A service of this machine; what it was asked is kept. @param {(server: import('node:http').Server) => unknown} [guard] */
-export async function serve(guard) {
+/** A first page with a script of its own, which tells the service of the visit. */
+const VISITED = {
+  '/': '<!doctype html><title>private</title><b>the private page of a service</b><script src="/app.js"></script>',
+  '/app.js': 'fetch("/api/visit", { method: "POST", keepalive: true })',
+}
+
+/** A first page whose script says when it begins never to end. */
+export const BUSY = {
+  '/': '<!doctype html><title>busy</title><script>const x = new XMLHttpRequest(); x.open("POST", "/busy", false); x.send(); for (;;) {}</script>',
+}
+
+/**
+ * A service of this machine; what it was asked is kept, and `asked` tells of it as an event too.
+ *
+ * @param {{guard?: (server: import('node:http').Server) => unknown, pages?: Record<string, string>}} [options]
+ */
+export async function serve({ guard, pages = VISITED } = {}) {
   const asked = []
   const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.headers.host}`)
-    response.end('<title>private</title><b>the private page of a service</b>')
+    const { pathname } = new URL(request.url, 'http://localhost')
+    asked.push(`${request.method} ${pathname} ${request.headers.host}`)
+    response.setHeader('content-type', pathname.endsWith('.js') ? 'text/javascript' : 'text/html')
+    response.end(pages[pathname])
+    server.emit('asked', pathname)
   })
   await guard?.(server)
   server.listen(0, '127.0.0.1')
@@ -64,5 +82,9 @@ export async function serve(guard) {
       server.close(resolve)
       server.closeAllConnections()
     })
-  return { asked, port: server.address().port, stop }
+  /** Ends when this path is asked for. @param {string} path */
+  const until = async (path) => {
+    for await (const [found] of on(server, 'asked')) if (found === path) return
+  }
+  return { asked, port: server.address().port, stop, until }
 }
