@@ -15,8 +15,8 @@ pub(crate) const CONTROL: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 2);
 pub(crate) const CONTROL_PORT: u16 = 9000;
 /// The self-test page; port 80. Public to browsers, as the attackers are.
 pub(crate) const PAGE: Ipv4Addr = Ipv4Addr::new(192, 88, 99, 3);
-/// Its label below the apex.
-pub(crate) const PAGE_LABEL: &str = "page";
+/// Its name: of another site than the attackers', so that the browser gives them another process.
+pub(crate) const PAGE_NAME: &str = "self-test.hostbound.example";
 /// Where a guard listens that cannot say which port it took.
 pub(crate) const GUARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 /// A target in the local address space.

@@ -40,7 +40,7 @@ pub(crate) async fn carry_out(stage: &Stage, targets: &[Placed], opener: &Opener
         return broken(case, "no target has this name");
     };
     let target = &placed.target;
-    let (Some(upstream), Some(_)) = (&placed.upstream, target.own_name_status) else {
+    let Some(upstream) = placed.upstream.as_ref().filter(|_| target.answers()) else {
         let logs = Logs::default();
         return finished(case, String::new(), target, logs);
     };

@@ -10,7 +10,7 @@ mod session;
 mod window;
 
 use std::fmt::{self, Debug, Formatter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub(crate) struct WindowLaunch<'a> {
     pub(crate) profile: PathBuf,
     pub(crate) url: &'a str,
     pub(crate) window: &'a plan::Window,
+    /// Where files go that are saved; in a window it asks first.
+    pub(crate) downloads: &'a Path,
     /// Where its remote protocol listens, on 127.0.0.1.
     pub(crate) remote_debugging: Option<u16>,
 }

@@ -31,6 +31,14 @@ pub struct Connection {
     /// Bytes that came from the browser. None: a block by the browser, or a connection on speculation.
     pub bytes: u64,
     pub requests: Vec<ArrivedRequest>,
+    /// Requests that came when the case had logged as many as it may.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_kept: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One request that arrived at the target.

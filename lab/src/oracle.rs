@@ -20,7 +20,7 @@ pub fn judge(case: &Case, target: &Target, logs: &Logs) -> (Outcome, Vec<String>
 }
 
 fn decide(case: &Case, target: &Target, logs: &Logs, evidence: &mut Vec<String>) -> Outcome {
-    if target.own_name_status.is_none() {
+    if !target.answers() {
         evidence.push(match &target.trouble {
             Some(trouble) => format!("the target does not run: {trouble}"),
             None => "the target did not answer under its own name".to_owned(),
@@ -310,6 +310,12 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
         of(Outcome::BlockedByBrowser),
     );
     let all = outcomes().count();
+    let served = cases
+        .iter()
+        .filter(|result| result.case.target == target.name)
+        .flat_map(|result| &result.logs.connections)
+        .flat_map(|found| &found.requests)
+        .count();
     let (verdict, summary) = if readable > 0 && target.kind == TargetKind::Canary {
         (
             ServiceVerdict::Control,
@@ -331,16 +337,31 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
                 count(all, "case")
             ),
         )
+    } else if served > 0 {
+        // None of them was refused, or it would be one of the above.
+        let blocked = if blocked > 0 {
+            format!("; in {blocked} of {} the browser blocked it", count(all, "case"))
+        } else {
+            String::new()
+        };
+        (
+            ServiceVerdict::NotTested,
+            format!(
+                "{} under a foreign name reached it and {} not refused, but no page could read the answer: it may be open{blocked}",
+                count(served, "request"),
+                if served == 1 { "was" } else { "were" },
+            ),
+        )
     } else if blocked > 0 {
         (
             ServiceVerdict::NotTested,
             format!(
-                "only the browser stopped it, in {blocked} of {}: other browsers, older ones and popups do not, so nothing is \
-                 known of the service; run with Local Network Access off",
+                "only the browser stopped it, in {blocked} of {}: other browsers and older ones do not, so nothing is known \
+                 of the service; `hostbound lab run` attacks with Local Network Access off too",
                 count(all, "case")
             ),
         )
-    } else if target.own_name_status.is_none() {
+    } else if !target.answers() {
         (
             ServiceVerdict::NotTested,
             target

@@ -63,6 +63,8 @@ pub struct PagePlan {
     pub surroundings: Surroundings,
     /// The folder of the page.
     pub www: PathBuf,
+    /// Where files go that somebody has the browser save.
+    pub downloads: PathBuf,
     /// The canary behind the guard, if there is to be one.
     pub guarded: Option<PlannedTarget>,
     /// A policy whose verdicts on what arrives are wanted.

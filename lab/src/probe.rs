@@ -27,7 +27,10 @@ pub(crate) async fn look_at(planned: &PlannedTarget, upstream: Option<&Upstream>
         target.own_name_status = status(upstream, &get(&planned.own_host)).await;
         if target.own_name_status.is_some() {
             target.foreign_name_status = status(upstream, &get(&foreign)).await;
-            target.own_name_upgrade = status(upstream, &upgrade(&planned.own_host)).await;
+        }
+        // Some speak WebSocket alone.
+        target.own_name_upgrade = status(upstream, &upgrade(&planned.own_host)).await;
+        if target.own_name_upgrade.is_some() {
             target.foreign_name_upgrade = status(upstream, &upgrade(&foreign)).await;
         }
     }

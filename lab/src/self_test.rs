@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use crate::addresses::{APEX, PAGE, PAGE_LABEL};
+use crate::addresses::{PAGE, PAGE_NAME};
 use crate::browser::{self, WindowLaunch};
 use crate::handoff::Handoff;
 use crate::namespace;
@@ -49,25 +49,24 @@ pub(crate) async fn show(
 ) -> io::Result<()> {
     let files = Files::read(&plan.www)?;
     let stage = Stage::set_up(&plan.surroundings, handoff).await?;
-    stage.zone.fix(PAGE_LABEL, PAGE.into());
+    stage.zone.fix(PAGE_NAME, PAGE.into()).map_err(io::Error::other)?;
     let browser = BrowserFacts {
         kind: plan.browser,
         version: browser::version(&plan.executable).await.map_err(io::Error::other)?,
     };
-    let host = format!("{PAGE_LABEL}.{APEX}");
     let policy = match &plan.policy {
         Some(named) => Some((named.name.clone(), guard_of(&named.json.to_string(), &named.name)?)),
         None => None,
     };
     let listener = TcpListener::bind((PAGE, 80)).await?;
-    let window = plan.window.clone();
+    let (window, downloads) = (plan.window.clone(), plan.downloads.clone());
     let (kind, executable) = (plan.browser, plan.executable.clone());
     let self_test = Arc::new(SelfTest {
         files,
         stage,
         plan,
         browser: browser.clone(),
-        guard: own_guard(&host)?,
+        guard: own_guard()?,
         policy,
         running: Arc::default(),
     });
@@ -85,13 +84,14 @@ pub(crate) async fn show(
         Some(listener) => Some(listener.local_addr()?.port()),
         None => None,
     };
-    let url = format!("http://{host}/");
+    let url = format!("http://{PAGE_NAME}/");
     let launch = WindowLaunch {
         kind,
         executable,
         profile: namespace::folder("profile")?,
         url: &url,
         window: &window,
+        downloads: &downloads,
         remote_debugging: port,
     };
     let mut window = browser::Window::open(&launch).await.map_err(io::Error::other)?;
@@ -111,8 +111,8 @@ pub(crate) async fn show(
 }
 
 /// Of the page's own server: the attackers' pages are in the same browser.
-fn own_guard(host: &str) -> io::Result<Guard> {
-    let policy = serde_json::json!({ "version": 1, "name": "self-test", "hosts": { "allow": [host] } });
+fn own_guard() -> io::Result<Guard> {
+    let policy = serde_json::json!({ "version": 1, "name": "self-test", "hosts": { "allow": [PAGE_NAME] } });
     guard_of(&policy.to_string(), "self-test")
 }
 

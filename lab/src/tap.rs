@@ -17,6 +17,8 @@ use crate::log::{ArrivedRequest, Connection};
 
 /// Connections that a tap logs, above which it serves no more.
 const MAX_CONNECTIONS: usize = 2000;
+/// Requests of all of them together: a page of the target may send them without end.
+const MAX_REQUESTS: usize = 200;
 /// How long a connection may stay silent.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -148,11 +150,15 @@ async fn pass(mut browser: TcpStream, upstream: Upstream, log: Arc<Log>, number:
         let heads: Vec<bool> = found.iter().map(|request| request.method == "HEAD").collect();
         let now = log.now();
         log.with(|connections| {
+            let logged: usize = connections.iter().map(|connection| connection.requests.len()).sum();
             let connection = &mut connections[number];
             connection.bytes += bytes.len() as u64;
+            let room = MAX_REQUESTS.saturating_sub(logged);
+            connection.not_kept += found.len().saturating_sub(room) as u64;
             connection.requests.extend(
                 found
                     .into_iter()
+                    .take(room)
                     .map(|request| ArrivedRequest { at_ms: now, ..request }),
             );
         });

@@ -109,6 +109,14 @@ pub struct Target {
     pub trouble: Option<String>,
 }
 
+impl Target {
+    /// Whether it answered under its own name, be it by WebSocket alone.
+    #[must_use]
+    pub const fn answers(&self) -> bool {
+        self.own_name_status.is_some() || matches!(self.own_name_upgrade, Some(101))
+    }
+}
+
 /// What a case came to, with its evidence.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct CaseResult {

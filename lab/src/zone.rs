@@ -94,6 +94,8 @@ pub struct SessionLog {
 pub enum ZoneError {
     /// The apex is no domain name that leaves room for names below it.
     Apex,
+    /// The name is no domain name.
+    Name,
     /// As many sessions are open as may be.
     Full,
     /// The system gives no random numbers.
@@ -104,6 +106,7 @@ impl fmt::Display for ZoneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Apex => "the apex is not a domain name of at most 150 bytes",
+            Self::Name => "the name is not a domain name",
             Self::Full => "too many sessions are open",
             Self::Random => "the system gives no random numbers",
         })
@@ -199,9 +202,15 @@ impl Zone {
         self.state().take_log(label, Instant::now())
     }
 
-    /// Gives a name directly below the apex an address of its own. It is never rebound, and questions for it are not logged.
-    pub fn fix(&self, label: &str, address: IpAddr) {
-        self.state().fixed.insert(label.to_ascii_lowercase(), address);
+    /// Gives a name outside of the zone an address. It is never rebound, and questions for it are not logged.
+    ///
+    /// # Errors
+    ///
+    /// If it is no domain name.
+    pub fn fix(&self, name: &str, address: IpAddr) -> Result<(), ZoneError> {
+        let name = Name::from_ascii(format!("{name}.")).map_err(|_| ZoneError::Name)?;
+        self.state().fixed.insert(name.to_lowercase(), address);
+        Ok(())
     }
 
     /// The names outside of the zone that were asked for, the first thousand of them.
@@ -235,11 +244,15 @@ impl Zone {
         let apex = &self.0.apex;
         let name = name.to_lowercase();
         if !apex.zone_of(&name) {
+            let mut state = self.state();
+            if let Some(address) = state.fixed.get(&name) {
+                return Reply::Answer(RecordKind::from(kind).only(*address).into_iter().collect());
+            }
             // Resolvers that minimise their questions (RFC 9156) ask for the names above first.
-            if name.zone_of(apex) {
+            if name.zone_of(apex) || state.fixed.keys().any(|fixed| name.zone_of(fixed)) {
                 return nothing;
             }
-            self.state().note_stray(&name);
+            state.note_stray(&name);
             return Reply::Refused;
         }
         let mut labels = name.iter().rev().skip(apex.iter().count());
@@ -268,8 +281,8 @@ struct State {
     cases: HashMap<String, Open>,
     /// INVARIANT: the questions in the logs of all cases.
     kept: usize,
-    /// Addresses that never change, by label.
-    fixed: HashMap<String, IpAddr>,
+    /// Addresses that never change, by name in lower case.
+    fixed: HashMap<Name, IpAddr>,
     strays: BTreeSet<String>,
 }
 
@@ -290,6 +303,16 @@ struct Question {
     kind: RecordType,
     transport: Transport,
     now: Instant,
+}
+
+impl From<RecordType> for RecordKind {
+    fn from(kind: RecordType) -> Self {
+        match kind {
+            RecordType::A => Self::A,
+            RecordType::AAAA => Self::Aaaa,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl State {
@@ -346,17 +369,10 @@ impl State {
             Some(label) => (label, true),
             None => (label, false),
         };
-        let kind = match question.kind {
-            RecordType::A => RecordKind::A,
-            RecordType::AAAA => RecordKind::Aaaa,
-            _ => RecordKind::Other,
-        };
-        if let Some(address) = self.fixed.get(label).filter(|_| !is_control && !is_below) {
-            return Reply::Answer(kind.only(*address).into_iter().collect());
-        }
         let Some(case) = self.get(label, question.now) else {
             return Reply::NoSuchName;
         };
+        let kind = RecordKind::from(question.kind);
         let answer = match (is_control, is_below) {
             (true, true) => return Reply::NoSuchName,
             (false, true) => {

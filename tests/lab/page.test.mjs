@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,9 @@ import test, { after } from 'node:test'
 
 import { PACKAGE, killAtRandomPoints, lab, of, service, start } from './support.mjs'
 
-const { connect } = createRequire(`${PACKAGE}/package.json`)('puppeteer-core')
+const require = createRequire(`${PACKAGE}/package.json`)
+const { connect } = require('puppeteer-core')
+const { WebSocketServer } = require('ws')
 
 const folder = mkdtempSync(join(tmpdir(), 'hostbound-lab-test-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -94,10 +96,27 @@ function interfacesOf(parent) {
   return lines.filter(Boolean).map((line) => line.split(':')[0].trim())
 }
 
-async function listening(address) {
-  const server = createServer((request, response) => response.end('hello')).listen(0, address)
+async function listening(address, answer = (request, response) => response.end('hello')) {
+  const server = createServer(answer).listen(0, address)
   await once(server, 'listening')
   return { server, port: server.address().port }
+}
+
+const html = (response, text) => response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>a service</title>${text}`)
+
+/** Services whose first page is not simply there. */
+const UNUSUAL = {
+  redirecting: ({ url }, response) => (url.startsWith('/login') ? html(response, 'log in') : response.writeHead(302, { location: '/login' }).end()),
+  rewriting: ({ url }, response) => html(response, "<script>history.replaceState(null, '', '/app')</script>"),
+  'loading for ever': ({ url }, response) => url === '/pending' || html(response, '<img src="/pending" alt="">'),
+  'asking for ever': ({ url }, response) => html(response, "<script>setInterval(() => fetch('/again', { method: 'POST' }), 5)</script>"),
+}
+
+/** A service that speaks WebSocket alone. */
+async function speakingWebSocketAlone() {
+  const { server, port } = await listening('127.0.0.1', (request) => request.socket.destroy())
+  new WebSocketServer({ server }).on('connection', (socket) => socket.send('hello'))
+  return { server, port }
 }
 
 test('a run against services of this machine, and what the server refuses', async (t) => {
@@ -105,7 +124,7 @@ test('a run against services of this machine, and what the server refuses', asyn
   t.after(() => services.forEach(({ server }) => server.close()))
   const [four, six] = services.map(({ port }) => port)
   const { child, browser, page } = await shown(t)
-  assert.equal(page.url(), 'http://page.rebind.example/')
+  assert.equal(page.url(), 'http://self-test.hostbound.example/')
 
   await t.test('files and nothing else', async () => {
     const asked = [['/'], ['/page.js'], ['/.hidden'], ['/missing'], ['/%2e%2e/etc/passwd'], ['/', { method: 'POST' }], ['/run']]
@@ -177,12 +196,61 @@ test('a run against services of this machine, and what the server refuses', asyn
   })
 })
 
+test('services whose first page is not simply there are read all the same', async (t) => {
+  const services = await Promise.all([...Object.values(UNUSUAL).map((answer) => listening('127.0.0.1', answer)), speakingWebSocketAlone()])
+  t.after(() => {
+    for (const { server } of services) {
+      server.close()
+      server.closeAllConnections()
+    }
+  })
+  const { page } = await shown(t)
+  const { events } = await page.evaluate(attack, services.map(({ port }) => port), undefined)
+  const { run } = events.at(-1)
+  for (const [number, kind] of Object.keys(UNUSUAL).entries()) {
+    const name = `127.0.0.1:${services[number].port}`
+    assert.equal(service(run, name).verdict, 'vulnerable', `${kind}: ${JSON.stringify(of(run, name).map(({ evidence }) => evidence[0]))}`)
+  }
+  const [connections] = of(run, `127.0.0.1:${services[3].port}`).filter(({ case: { method } }) => method === 'popup').map(({ logs }) => logs.connections)
+  assert.ok(connections.flatMap(({ requests }) => requests).length <= 200)
+  const alone = of(run, `127.0.0.1:${services.at(-1).port}`)
+  assert.deepEqual(alone.map(({ case: { method }, outcome }) => [method, outcome]), [['websocket', 'blocked_by_browser']])
+})
+
+test('what is saved from the page is outside of the lab', async (t) => {
+  const save = mkdtempSync(join(folder, 'saved'))
+  const { page } = await shown(t, ['--no-guard', '--save', save])
+  const { downloads } = await page.evaluate(async () => (await fetch('/lab.json')).json())
+  assert.equal(downloads, realpathSync(save))
+  const arrived = new Promise((resolve) => {
+    const watcher = watch(save, () => {
+      if (!readdirSync(save).includes('saved.txt')) return
+      watcher.close()
+      resolve()
+    })
+  })
+  await page.evaluate(() => {
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(new Blob(['kept']))
+    link.download = 'saved.txt'
+    link.click()
+  })
+  await arrived
+})
+
 test('without a guard, only the bare canary', async (t) => {
   const { page } = await shown(t, ['--no-guard'])
   const { events } = await page.evaluate(attack, [], undefined)
   const { run } = events.at(-1)
   assert.deepEqual(run.services.map(({ target }) => target.name), ['canary'])
   assert.equal(run.conclusion, 'inconclusive')
+})
+
+test('of canaries alone nothing follows', async (t) => {
+  const { page } = await shown(t)
+  const { run } = (await page.evaluate(attack, [], undefined)).events.at(-1)
+  assert.equal(service(run, 'guarded').verdict, 'refuses')
+  assert.deepEqual([run.conclusion, run.reasons[0]], ['inconclusive', 'no service of this machine was attacked'])
 })
 
 test('why there is no page', async () => {

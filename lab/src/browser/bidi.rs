@@ -171,6 +171,11 @@ fn arguments(folders: &Folders) -> Vec<String> {
 pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Result<Vec<String>, Trouble> {
     let mut preferences = common_preferences();
     preferences.push(("dom.disable_open_during_load", "false".to_owned()));
+    let asks = matches!(launch.window, Window::Shown(_));
+    preferences.push(("browser.download.useDownloadDir", (!asks).to_string()));
+    preferences.push(("browser.download.folderList", "2".to_owned()));
+    let folder = Value::from(launch.downloads.to_string_lossy());
+    preferences.push(("browser.download.dir", folder.to_string()));
     write(preferences, folders)?;
     let mut arguments = common_arguments(folders);
     if matches!(launch.window, Window::Headless) {

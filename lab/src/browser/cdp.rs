@@ -74,7 +74,14 @@ fn arguments(launch: &Launch, folders: &Folders) -> Vec<String> {
 /// For a person, who is shown windows without clicking for each.
 pub(super) fn window_arguments(launch: &WindowLaunch<'_>, folders: &Folders) -> Result<Vec<String>, Trouble> {
     // Else a text field has it fetch a dictionary.
-    let preferences = json!({ "browser": { "enable_spellchecking": false }, "spellcheck": { "dictionaries": [] } });
+    let preferences = json!({
+        "browser": { "enable_spellchecking": false },
+        "spellcheck": { "dictionaries": [] },
+        "download": {
+            "default_directory": launch.downloads,
+            "prompt_for_download": matches!(launch.window, Window::Shown(_)),
+        },
+    });
     let folder = folders.data.join("Default");
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(folder.join("Preferences"), preferences.to_string()))

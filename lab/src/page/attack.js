@@ -47,7 +47,8 @@ async function iframeAttempt() {
   try {
     const load = loaded(frame)
     frame.src = fresh('/')
-    await within(3000, 'the frame did not load', load)
+    // What loads for ever can be read all the same.
+    await Promise.race([load, sleep(3000)])
     if (frame.contentDocument === null) throw new Error('contentDocument is null')
     return documentRead(frame.contentDocument)
   } finally {
@@ -94,7 +95,7 @@ function startPopup() {
   return new Promise((resolve, reject) => {
     const openWindow = () => {
       // Without a click it opens in front of somebody: small.
-      popup = open(`${location.origin}/popup`, 'popup', needsClick ? '' : 'popup,width=320,height=200')
+      popup = open(`${location.origin}/popup`, `popup-${location.hostname}`, needsClick ? '' : 'popup,width=320,height=200')
       if (popup === null) reject(new Error('the window was not opened'))
       else resolve()
     }
@@ -109,15 +110,24 @@ function startPopup() {
   })
 }
 
+/** None while an error page stands there, which is of another origin. */
+function popupDocument() {
+  try {
+    return popup.document
+  } catch {
+    return null
+  }
+}
+
 async function popupAttempt() {
-  const url = fresh('/')
-  popup.location.href = url
+  const before = popupDocument()
+  popup.location.href = fresh('/')
   const patience = performance.now() + 1500
   for (;;) {
     await sleep(25)
-    // Throws while an error page stands there, which is of another origin.
-    const there = popup.location.href === url && popup.document.readyState === 'complete'
-    if (there) return documentRead(popup.document)
+    // Wherever the service has led it, and though it may load for ever: it is a document of this name.
+    const found = popup.document
+    if (found !== before && found.readyState !== 'loading' && found.URL !== 'about:blank') return documentRead(found)
     if (performance.now() > patience) throw new Error('the window did not load')
   }
 }

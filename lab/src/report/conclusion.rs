@@ -239,7 +239,7 @@ fn test(group: &Group<'_>) -> Option<Step> {
         let what = if has_rows {
             "see the rows with Local Network Access off"
         } else {
-            "run this again with Local Network Access off"
+            "run this again with Local Network Access off (`hostbound lab run` does by itself)"
         };
         return Some(Step::from(format!(
             "{name}: the browser hid the service's answer: {what}."
@@ -273,7 +273,7 @@ fn wait(group: &Group<'_>) -> Vec<Step> {
         steps.push(Step::from(text));
     }
     if group.count(Outcome::Inconclusive) > 0 {
-        steps.push(Step::from(format!("{name}: read the logs of its inconclusive cases.")));
+        steps.push(Step::from(format!("{name}: see what its inconclusive cases found.")));
     }
     steps
 }

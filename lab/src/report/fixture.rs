@@ -333,6 +333,7 @@ fn logs(authority: &str, method: Method, outcome: Outcome, rebind_ms: u64) -> Lo
                 at_ms: 900,
                 bytes: 412,
                 requests: vec![request],
+                ..Connection::default()
             },
         ],
         BlockedByBrowser => vec![silent(880), silent(1380), silent(1890)],

@@ -18,12 +18,14 @@ use crate::report::{self, Advice};
 use crate::run::{self, Clock, PolicyInQuestion};
 use crate::stage::{Placed, Stage};
 use crate::strategy::Strategy;
-use crate::verdict::{CaseResult, Run, Target, TargetKind};
+use crate::verdict::{CaseResult, Conclusion, Run, ServiceResult, Target, TargetKind};
 
 /// Services of one run.
 pub(super) const MAX_PORTS: usize = 64;
 /// By each of them every target is attacked.
 pub(super) const METHODS: [Method; 3] = [Method::Fetch, Method::Iframe, Method::Popup];
+/// What has no HTTP, and WebSockets, is attacked by these alone.
+const WITHOUT_HTTP: [Method; 1] = [Method::Websocket];
 /// Cases at a time: all in the frames of one page.
 const PARALLEL: usize = 4;
 
@@ -114,7 +116,8 @@ async fn attack(self_test: &Arc<SelfTest>, ports: &[u16], events: &UnboundedSend
     let targets: Vec<Target> = placed.iter().map(|placed| placed.target.clone()).collect();
     let results = carry_out(self_test, placed, &cases, events).await;
     let policy = self_test.policy.as_ref().map(|(name, _)| name.clone());
-    let run = run::conclude(&clock, self_test.browser.clone(), policy, &targets, &cases, results);
+    let mut run = run::conclude(&clock, self_test.browser.clone(), policy, &targets, &cases, results);
+    doubt_canaries_alone(&mut run);
     tell(
         events,
         &Told::Done {
@@ -124,6 +127,16 @@ async fn attack(self_test: &Arc<SelfTest>, ports: &[u16], events: &UnboundedSend
         },
     );
     Ok(())
+}
+
+/// Who opens the page asks about services of the machine: canaries alone say nothing of those.
+fn doubt_canaries_alone(run: &mut Run) {
+    let is_service = |service: &ServiceResult| matches!(service.target.kind, TargetKind::Service { .. });
+    if run.conclusion == Conclusion::Safe && !run.services.iter().any(is_service) {
+        run.conclusion = Conclusion::Inconclusive;
+        run.reasons
+            .insert(0, "no service of this machine was attacked".to_owned());
+    }
 }
 
 async fn place(self_test: &Arc<SelfTest>, ports: &[u16]) -> io::Result<Vec<Placed>> {
@@ -149,25 +162,32 @@ async fn place(self_test: &Arc<SelfTest>, ports: &[u16]) -> io::Result<Vec<Place
 async fn place_service(stage: &Stage, port: u16) -> io::Result<Placed> {
     let at = |address: IpAddr| stage.place(PlannedTarget::service(SocketAddr::new(address, port)));
     let first = at(Ipv4Addr::LOCALHOST.into()).await?;
-    if first.target.own_name_status.is_some() {
+    if first.target.answers() {
         return Ok(first);
     }
     // Some listen at ::1 alone.
     let second = at(Ipv6Addr::LOCALHOST.into()).await?;
-    let answers = second.target.own_name_status.is_some();
-    Ok(if answers { second } else { first })
+    Ok(if second.target.answers() { second } else { first })
 }
 
 fn is_attacked(placed: &Placed) -> bool {
     let is_service = matches!(placed.planned.kind, TargetKind::Service { .. });
-    !is_service || placed.target.own_name_status.is_some()
+    !is_service || placed.target.answers()
+}
+
+const fn methods(target: &Target) -> &'static [Method] {
+    if target.own_name_status.is_none() && target.answers() {
+        &WITHOUT_HTTP
+    } else {
+        &METHODS
+    }
 }
 
 fn cases(browser: BrowserKind, placed: &[Placed]) -> Vec<Case> {
     let mut cases = Vec::new();
     for placed in placed {
         for &strategy in strategies(browser) {
-            for method in METHODS {
+            for &method in methods(&placed.target) {
                 cases.push(Case {
                     strategy,
                     method,

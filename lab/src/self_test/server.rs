@@ -1,6 +1,7 @@
 //! The web server of the page: its files, what it is told of the lab, and runs. Every request is judged by the engine first.
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +127,8 @@ struct Lab<'a> {
     methods: &'static [Way],
     strategies: &'static [Strategy],
     max_ports: usize,
+    /// Where files go that are saved.
+    downloads: &'a Path,
     /// Names outside of the lab that were asked for.
     strays: Vec<String>,
 }
@@ -158,6 +161,7 @@ impl<'a> Lab<'a> {
             methods: &run::METHODS,
             strategies: run::strategies(self_test.plan.browser),
             max_ports: MAX_PORTS,
+            downloads: &self_test.plan.downloads,
             strays: self_test.stage.zone.strays(),
         }
     }
@@ -257,22 +261,22 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let refusal = refusal(&own_guard("page.rebind.example").unwrap(), &request.body(()).unwrap());
+        let refusal = refusal(&own_guard().unwrap(), &request.body(()).unwrap());
         refusal.map(|answer| answer.status().as_u16())
     }
 
     #[test]
     fn only_the_page_itself_begins_a_run() {
-        let own = "page.rebind.example";
+        let own = "self-test.hostbound.example";
         let origin = ORIGIN.as_str();
-        assert_eq!(refused(own, &[(origin, "http://page.rebind.example")]), None);
+        assert_eq!(refused(own, &[(origin, "http://self-test.hostbound.example")]), None);
         assert_eq!(refused(own, &[("sec-fetch-site", "same-origin")]), None);
-        // An attacker's page, which is of the same site.
         assert_eq!(
             refused(own, &[(origin, "http://0123456789abcdef.rebind.example:8100")]),
             Some(403)
         );
         assert_eq!(refused(own, &[("sec-fetch-site", "same-site")]), Some(403));
+        assert_eq!(refused(own, &[("sec-fetch-site", "cross-site")]), Some(403));
         assert_eq!(refused(own, &[(origin, "null")]), Some(403));
         assert_eq!(refused("0123456789abcdef.rebind.example", &[]), Some(421));
         assert_eq!(refused("192.88.99.3", &[]), Some(421));

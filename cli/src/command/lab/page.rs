@@ -27,6 +27,10 @@ pub(crate) struct Page {
     #[arg(long, value_name = "FOLDER")]
     www: Option<PathBuf>,
 
+    /// Where files go that are saved from the page; a window asks first
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    save: PathBuf,
+
     #[command(flatten)]
     guard: GuardArgs,
 
@@ -70,6 +74,7 @@ impl Page {
                 resolver: self.resolver.plan()?,
             },
             www: self.www()?,
+            downloads: whole("--save", &self.save)?,
             guarded,
             policy: policy.map(|policy| NamedPolicy {
                 name: policy.name,
@@ -115,9 +120,7 @@ impl Page {
         let folder = named.ok_or_else(|| {
             Failure::Usage("the self-test page is not beside this program: name its folder with --www FOLDER".into())
         })?;
-        folder
-            .canonicalize()
-            .map_err(|error| Failure::Usage(format!("--www {}: {error}", folder.display())))
+        whole("--www", &folder)
     }
 
     fn window(&self) -> Result<Window, Failure> {
@@ -133,6 +136,13 @@ impl Page {
         }
         Ok(Window::Shown(display))
     }
+}
+
+/// The whole path of a folder that an option names.
+fn whole(option: &str, folder: &Path) -> Result<PathBuf, Failure> {
+    folder
+        .canonicalize()
+        .map_err(|error| Failure::Usage(format!("{option} {}: {error}", folder.display())))
 }
 
 /// The folder `www` of an unpacked release.
