@@ -1,6 +1,7 @@
 // The page clicked through in Chromium, with the real lab behind it: real rebinding against real services.
 
 import assert from 'node:assert/strict'
+import { realpathSync } from 'node:fs'
 import test, { after, before } from 'node:test'
 
 import { hostbound } from '../../bindings/node/dist/node.js'
@@ -68,6 +69,7 @@ test('a run, from the first look to its verdict', async (t) => {
     const layers = await page.$$eval('.cards.three .badge', (found) => found.map((badge) => badge.textContent))
     assert.match(layers.join(), /stopped some.*not tested.*vulnerable/)
     assert.match(await text(page), /Asked for outside of the lab\s+nothing/)
+    assert.ok((await text(page)).includes(`The file goes to ${realpathSync('.')}; a window asks first.`))
   })
   await t.test('an attempt shows its evidence', async () => {
     const card = await page.locator('::-p-xpath(//article[.//h3[text()="Guarded canary"]]//summary[contains(., "popup")])').waitHandle()
@@ -97,11 +99,11 @@ test('a run, from the first look to its verdict', async (t) => {
   })
   await t.test('only what was announced was sent', () => {
     // By the lab and the attackers' pages: the first page alone.
-    const isOwn = (line) => / \/(app\.js|api\/visit) /.test(line)
+    const isOwn = (line) => / \/(app\.js|api\/visit|favicon\.ico) /.test(line)
     for (const line of [...bare.asked, ...guarded.asked].filter((line) => !isOwn(line))) assert.match(line, /^GET \/ (127\.0\.0\.1:\d+|[a-z0-9]+\.rebind\.example(:\d+)?)$/)
     assert.ok(bare.asked.some((line) => /^GET \/ [0-9a-f]{16}\.rebind\.example:/.test(line)))
-    // By the service's own script, under the foreign name: as the page says before the run.
-    for (const line of bare.asked.filter(isOwn)) assert.match(line, /^(GET \/app\.js|POST \/api\/visit) [0-9a-f]{16}\.rebind\.example:\d+$/)
+    // By the service's own page, under the foreign name, as the page says before the run; the icon is the browser's wish.
+    for (const line of bare.asked.filter(isOwn)) assert.match(line, /^(GET \/app\.js|POST \/api\/visit|GET \/favicon\.ico) [0-9a-f]{16}\.rebind\.example:\d+$/)
     for (const path of ['GET /app.js', 'POST /api/visit']) assert.ok(bare.asked.some((line) => line.startsWith(path)), path)
     // What refuses the page is not made to run its script.
     assert.deepEqual(guarded.asked.filter(isOwn), [])

@@ -294,6 +294,12 @@ test('verdicts that are less than a verdict', async (t) => {
     assert.match(conclusion, /^– inconclusive/)
     assert.match(await card('127.0.0.1:3000'), /^127\.0\.0\.1:3000\s+– not settled/)
   })
+  await t.test('requests that came and were not kept', async (t) => {
+    const many = (found) => ({ ...found, logs: { ...found.logs, connections: found.logs.connections.map((connection) => ({ ...connection, requests: connection.requests.flatMap((request) => Array(14).fill(request)), not_kept: 3 })) } })
+    const { page } = await shown(t, { mend: many })
+    await page.$$eval('.service details', (all) => all.forEach((details) => (details.open = true)))
+    assert.match(await text(page), /2 more requests are in the exports\.\s+3 more requests came than are kept of an attempt\./)
+  })
   await t.test('reasons are open where the control was read by nothing', async (t) => {
     const hide = (found) => (found.case.target === 'canary' ? result(found.case, 'blocked_by_browser') : found)
     const { page, conclusion } = await shown(t, { mend: hide, open: false, conclusion: 'inconclusive', reasons: ['negative control: no case read the canary without a guard', 'one', 'two'] })

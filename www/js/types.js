@@ -37,6 +37,7 @@
  * @property {number} at_ms
  * @property {number} bytes
  * @property {ArrivedRequest[]} requests
+ * @property {number} [not_kept] requests that came when the attempt had kept as many as it may
  *
  * @typedef {object} PageReport
  * @property {number} attempts

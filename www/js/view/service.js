@@ -123,6 +123,7 @@ function requests({ logs }, number) {
     ),
   )
   const left = all.length - rows.length
+  const lost = logs.connections.reduce((sum, { not_kept }) => sum + (not_kept ?? 0), 0)
   const columns = ['At', 'Request', 'Host', 'Answer', 'The guard', ...(hasPolicy ? ['The policy'] : [])]
   return [
     h(
@@ -135,7 +136,8 @@ function requests({ logs }, number) {
         h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name)))),
         h('tbody', {}, rows),
       ),
-      left > 0 && h('p', { class: 'note' }, `${count(left, 'request')} more are in the exports.`),
+      left > 0 && h('p', { class: 'note' }, `${count(left, 'more request')} ${left === 1 ? 'is' : 'are'} in the exports.`),
+      lost > 0 && h('p', { class: 'note' }, `${count(lost, 'more request')} came than are kept of an attempt.`),
     ),
     connected,
   ]
