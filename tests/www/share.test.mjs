@@ -9,9 +9,9 @@ import { eventsOf, LAB } from './support/scripted.mjs'
 const { FragmentError, fromFragment, isShared, LONGEST_FRAGMENT, MOST_SERVICES, summarize, toFragment } = await import(moduleOf('share.js'))
 const { RunRecord } = await import(moduleOf('record.js'))
 
-function whole(ports) {
+function whole(ports, options) {
   const record = new RunRecord(LAB)
-  const events = eventsOf(ports)
+  const events = eventsOf(ports, options)
   for (const event of [events.targets, events.plan, ...events.cases, events.done]) record.take(event)
   return record
 }
@@ -27,6 +27,13 @@ test('what is written is read', () => {
     assert.ok(fragment.length < LONGEST_FRAGMENT)
     assert.deepEqual(fromFragment(fragment), shared)
   }
+})
+
+test('a service that requests reached, and nobody read, is shared as not settled', () => {
+  const mend = (found) => (found.outcome === 'reached_readable' ? { ...found, outcome: 'inconclusive' } : found)
+  const shared = summarize(whole([3000], { mend, conclusion: 'inconclusive', verdicts: { canary: 'not_tested', '127.0.0.1:3000': 'not_tested' } }), { withPorts: false })
+  assert.deepEqual(shared.services.map(({ verdict }) => verdict), ['not_tested', 'refuses', 'not_settled'])
+  assert.deepEqual(fromFragment(toFragment(shared)), shared)
 })
 
 test('a summary is redacted as it comes', () => {
@@ -104,6 +111,7 @@ for (const [name, fragment] of [
   ['a count too large', encode([1, 0, 156, '2026-10-20', [[2, 1, [1e6, 0, 0, 0, 0, 0, 0, 0], 3000]]])],
   ['a port too large', encode([1, 0, 156, '2026-10-20', [[2, 1, SERVICE[2], 65536]]])],
   ['a port in text', encode([1, 0, 156, '2026-10-20', [[2, 1, SERVICE[2], '3000']]])],
+  ['an unknown verdict', encode([1, 0, 156, '2026-10-20', [[2, 5, SERVICE[2], 0]]])],
   ['an unknown kind', encode([1, 0, 156, '2026-10-20', [[3, 1, SERVICE[2], 0]]])],
 ]) {
   test(`refused: ${name}`, () => assert.throws(() => fromFragment(fragment), FragmentError))

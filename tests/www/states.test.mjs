@@ -290,9 +290,10 @@ test('verdicts that are less than a verdict', async (t) => {
   })
   await t.test('a service that requests reached is not settled', async (t) => {
     const unread = (found) => (found.outcome === 'reached_readable' && found.case.target !== 'canary' ? { ...found, outcome: 'inconclusive' } : found)
-    const { card, conclusion } = await shown(t, { mend: unread, verdicts: { '127.0.0.1:3000': 'not_tested' }, conclusion: 'inconclusive' })
+    const { page, card, conclusion } = await shown(t, { mend: unread, verdicts: { '127.0.0.1:3000': 'not_tested' }, conclusion: 'inconclusive' })
     assert.match(conclusion, /^– inconclusive/)
     assert.match(await card('127.0.0.1:3000'), /^127\.0\.0\.1:3000\s+– not settled/)
+    assert.match(await page.$eval('.preview', (found) => found.textContent), /A service– not settled/)
   })
   await t.test('requests that came and were not kept', async (t) => {
     const many = (found) => ({ ...found, logs: { ...found.logs, connections: found.logs.connections.map((connection) => ({ ...connection, requests: connection.requests.flatMap((request) => Array(14).fill(request)), not_kept: 3 })) } })

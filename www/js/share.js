@@ -2,7 +2,7 @@
 // It holds numbers and words of fixed lists alone: no names, no addresses, no bodies, no headers; ports only where somebody wants it.
 // Who opens such a link reads what its sender claims, so it is parsed as strictly as it is written.
 
-import { groupsOf, isAbsent, tally } from './findings.js'
+import { groupsOf, isAbsent, isUnsettled, tally } from './findings.js'
 
 /** What the fragment begins with; the number is that of the form. */
 const PREFIX = '#result=1.'
@@ -17,7 +17,8 @@ const MOST_ATTEMPTS = 9999
 const CONCLUSIONS = /** @type {const} */ (['safe', 'vulnerable', 'inconclusive'])
 const BROWSERS = ['chromium', 'firefox']
 const KINDS = /** @type {const} */ (['canary', 'guarded', 'service'])
-const VERDICTS = /** @type {const} */ (['control', 'vulnerable', 'refuses', 'not_tested'])
+// `not_settled` is the page's own: requests arrived and were not refused, and no page read the answer.
+const VERDICTS = /** @type {const} */ (['control', 'vulnerable', 'refuses', 'not_tested', 'not_settled'])
 const OUTCOMES = /** @type {const} */ ([
   'reached_readable',
   'reached_refused',
@@ -69,11 +70,11 @@ export function summarize(record, { withPorts }) {
     browser: run.browser.kind,
     major: Number.parseInt(run.browser.version, 10) || 0,
     day: run.started.slice(0, 10),
-    services: groupsOf(record).filter((group) => !isAbsent(group)).slice(0, MOST_SERVICES).map(({ target, verdict, attempts }) => ({
-      kind: target.kind,
-      verdict: verdict ?? 'not_tested',
-      outcomes: tally(attempts),
-      port: withPorts ? portOf(target) : null,
+    services: groupsOf(record).filter((group) => !isAbsent(group)).slice(0, MOST_SERVICES).map((group) => ({
+      kind: group.target.kind,
+      verdict: isUnsettled(group) && !group.isControl ? 'not_settled' : (group.verdict ?? 'not_tested'),
+      outcomes: tally(group.attempts),
+      port: withPorts ? portOf(group.target) : null,
     })),
   }
 }

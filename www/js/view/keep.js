@@ -3,8 +3,8 @@
 import { say } from '../announce.js'
 import { download } from '../download.js'
 import { h } from '../dom.js'
-import { plain } from '../text.js'
 import { summarize, toFragment } from '../share.js'
+import { plain } from '../text.js'
 import { copyButton } from './command.js'
 import { summaryOf } from './shared.js'
 

@@ -3,7 +3,7 @@
 import { badge, facts, h } from '../dom.js'
 import { serviceAt } from '../services.js'
 import { capital } from '../text.js'
-import { conclusionWords, CONTROL, outcomeWords, verdictWords } from '../words.js'
+import { conclusionWords, CONTROL, outcomeWords, UNSETTLED, verdictWords } from '../words.js'
 
 /** @param {import('../app.js').App} app @returns {import('./show.js').View} */
 export function shared(app) {
@@ -62,7 +62,7 @@ function row({ kind, verdict, outcomes, port }) {
   const isControl = kind === 'canary'
   const name = { canary: 'Bare canary', guarded: 'Guarded canary', service: port === null ? 'A service' : `Port ${port}` }[kind]
   const usual = port === null ? null : serviceAt(port)
-  const words = isControl && verdict === 'control' ? CONTROL : verdictWords(verdict, outcomes.has('blocked_by_browser'))
+  const words = wordsOf(isControl, verdict, outcomes.has('blocked_by_browser'))
   return h(
     'li',
     {},
@@ -70,4 +70,10 @@ function row({ kind, verdict, outcomes, port }) {
     h('span', {}, badge(words)),
     h('span', { class: 'badges' }, [...outcomes].map(([outcome, number]) => badge(outcomeWords(outcome, isControl), ` × ${number}`))),
   )
+}
+
+/** @param {boolean} isControl @param {import('../share.js').SharedService['verdict']} verdict @param {boolean} wasHidden */
+function wordsOf(isControl, verdict, wasHidden) {
+  if (verdict === 'not_settled') return UNSETTLED
+  return isControl && verdict === 'control' ? CONTROL : verdictWords(verdict, wasHidden)
 }
