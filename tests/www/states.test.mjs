@@ -112,6 +112,7 @@ test('idle, consent, and the list of ports', async (t) => {
   const { page } = await open(t, { lab: { ...LAB, max_ports: 12 } })
   await state(page, 'idle')
   assert.equal(await focused(page), 'body')
+  assert.match(await text(page), /leads to your machine \(DNS rebinding\).*How the attacker’s page tries\s+fetch, iframe and popup\s+DNS strategies\s+multiple-answers \(one answer with the attacker’s address and yours\)/s)
   await t.test('idle is clean', () => clean(page))
   await click(page, 'Choose what is tested')
   await state(page, 'consent')
@@ -154,6 +155,9 @@ test('running, cancelled, again', async (t) => {
   assert.match(await text(page), /3 of 12 attempts done/)
   assert.match(await text(page), /If one asks you for a password, close it\./)
   assert.equal(await page.$eval('progress', (bar) => bar.value), 3)
+  assert.match(await status(page), /^\d+ of 12 attempts done\.$/)
+  // What browsers do not know they warn of.
+  assert.deepEqual(await page.$$eval('#frames iframe', (frames) => frames.filter((frame) => frame.hasAttribute('allow')).length), 0)
   await t.test('running is clean', () => clean(page))
   await t.test('what runs in the frames does not take the focus', async () => {
     await page.waitForFunction(() => document.querySelectorAll('#frames iframe').length === 2)

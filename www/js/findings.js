@@ -169,14 +169,14 @@ export function servicesLayer(record) {
   const unsettled = of(isUnsettled)
   const unfinished = of((group) => group.verdict === null && !isAbsent(group))
   const untested = of((group) => group.verdict === 'not_tested' && !isAbsent(group) && !isUnsettled(group))
-  const parts = [
+  const parts = /** @type {[Group[], string][]} */ ([
     [read, 'can be read'],
     [refused, refused.length === 1 ? 'refuses' : 'refuse'],
     [unsettled, unsettled.length === 1 ? 'is not settled' : 'are not settled'],
     [untested, untested.length === 1 ? 'was not tested' : 'were not tested'],
     [unfinished, unfinished.length === 1 ? 'was not tested to the end' : 'were not tested to the end'],
     [absent, 'gave no HTTP answer in time'],
-  ]
+  ])
   const text = parts.flatMap(([found, what]) => (found.length > 0 ? [`${found.length} ${what}`] : [])).join(', ')
   const open = unsettled.length > 0 ? ' Requests reached what is not settled and were not refused, but no page read the answer: it may be open.' : ''
   const sentence = groups.length > 0 ? `Of ${count(groups.length, 'service')}: ${text}.${open}` : 'No port was chosen.'

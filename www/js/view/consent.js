@@ -15,7 +15,7 @@ export function consent(app) {
     const services = ports.chosen.length
     const canaries = lab.guard === null ? 1 : 2
     const attempts = (services + canaries) * lab.methods.length * lab.strategies.length
-    sum.textContent = `${canaries === 1 ? 'The canary' : 'The two canaries'} and ${count(services, 'port')}: at most ${count(attempts, 'attempt')}. Where no HTTP answer comes, nothing is attacked.`
+    sum.textContent = `${canaries === 1 ? 'The canary' : 'The two canaries'} and ${count(services, 'port')}: at most ${count(attempts, 'attempt')}. Where no answer comes in time, nothing is attacked.`
   }
   const list = portList(ports, count_)
   const nodes = [
@@ -27,7 +27,7 @@ export function consent(app) {
       h(
         'ul',
         { class: 'spaced' },
-        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), ', or ', h('code', {}, '::1'), ' where nothing answers there. It then opens the first page of each port (', h('code', {}, 'GET /'), ' with a random query) by script, in a frame and in a small window, as a real attacker’s page would. There the scripts of your service run, and may send what they send when you open it yourself: further requests, POSTs and WebSockets too.'),
+        h('li', {}, 'A page of a foreign name, ', h('code', {}, '….rebind.example'), ', is opened in this browser, and its name comes to mean ', h('code', {}, '127.0.0.1'), ', or ', h('code', {}, '::1'), ' where nothing answers there. It then opens the first page of each port (', h('code', {}, 'GET /'), ' with a random query) by script, in a frame and in a small window, as a real attacker’s page would. There the scripts of your service run, and may send what they send when you open it yourself: further requests, POSTs and WebSockets too. A port that speaks WebSocket alone is sent a handshake instead.'),
         h('li', {}, 'Before that each port is asked under its own name and under a foreign one, by a ', h('code', {}, 'GET /'), ' and by a WebSocket handshake each, so that a refusal can be told from a service that gives no answer at all.'),
         h('li', {}, 'Of the answers the lab keeps only the status and the length; the requests that arrived, with paths and headers, are in the result. The lab itself sends a ', h('code', {}, 'POST'), ' to its canaries alone.'),
         h('li', {}, 'All of it stays on this machine, in a network that the lab made. Nothing goes out, and nothing is kept when the page is closed, but for files that you save.'),
