@@ -24,8 +24,6 @@ use crate::verdict::{CaseResult, Conclusion, Run, ServiceResult, Target, TargetK
 pub(super) const MAX_PORTS: usize = 64;
 /// By each of them every target is attacked.
 pub(super) const METHODS: [Method; 3] = [Method::Fetch, Method::Iframe, Method::Popup];
-/// What has no HTTP, and WebSockets, is attacked by these alone.
-const WITHOUT_HTTP: [Method; 1] = [Method::Websocket];
 /// Cases at a time: all in the frames of one page.
 const PARALLEL: usize = 4;
 
@@ -175,25 +173,28 @@ fn is_attacked(placed: &Placed) -> bool {
     !is_service || placed.target.answers()
 }
 
-const fn methods(target: &Target) -> &'static [Method] {
-    if target.own_name_status.is_none() && target.answers() {
-        &WITHOUT_HTTP
-    } else {
-        &METHODS
+/// What speaks WebSocket alone is attacked by that alone; then the canaries are too, since nothing is proved without them.
+fn methods(placed: &Placed, all: &[Placed]) -> Vec<Method> {
+    let is_alone = |placed: &Placed| placed.target.own_name_status.is_none() && placed.target.answers();
+    if is_alone(placed) {
+        return vec![Method::Websocket];
     }
+    let is_service = matches!(placed.planned.kind, TargetKind::Service { .. });
+    let more = all.iter().any(is_alone) && !is_service;
+    METHODS.into_iter().chain(more.then_some(Method::Websocket)).collect()
 }
 
 fn cases(browser: BrowserKind, placed: &[Placed]) -> Vec<Case> {
     let mut cases = Vec::new();
-    for placed in placed {
+    for target in placed {
         for &strategy in strategies(browser) {
-            for &method in methods(&placed.target) {
+            for method in methods(target, placed) {
                 cases.push(Case {
                     strategy,
                     method,
                     local_network_access: LocalNetworkAccess::Default,
                     attacker: AttackerSpace::Public,
-                    target: placed.planned.name.clone(),
+                    target: target.planned.name.clone(),
                     taken_for_public: None,
                 });
             }
