@@ -5,7 +5,7 @@ import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { boot, FILES, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
-import { site } from '../support/site.mjs'
+import { PREFIX, site } from '../support/site.mjs'
 
 const SITE = {
   ...FILES,
@@ -14,7 +14,7 @@ const SITE = {
   '/sw.js': worker,
   '/pending': html('<script type="module" src="/pending.js"></script>'),
   '/pending.js': (port) => `
-    import { protect } from '/hostbound/dist/browser.js'
+    import { protect } from '${PREFIX}dist/browser.js'
     const ready = protect('/hostbound.public.json')
     const outcome = (promise) => promise.then((value) => value.status ?? value, ({ name }) => name)
     const request = new XMLHttpRequest()

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { readJson } from '../support/files.mjs'
 import { FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
-import { site } from '../support/site.mjs'
+import { PREFIX, site } from '../support/site.mjs'
 import { expand, pinned, sorted } from '../support/vectors.mjs'
 
 /** In the page: what each API comes to with a server under a name. */
@@ -162,8 +162,8 @@ for (const name of Object.keys(BROWSERS)) {
 
     await t.test('what cannot be judged does not start', async (t) => {
       const broken = {
-        'no engine': { '/hostbound/wasm-web/hostbound_bg.wasm': () => { throw new Error('gone') } },
-        'an engine that is none': { '/hostbound/wasm-web/hostbound_bg.wasm': 'no wasm' },
+        'no engine': { [`${PREFIX}wasm-web/hostbound_bg.wasm`]: () => { throw new Error('gone') } },
+        'an engine that is none': { [`${PREFIX}wasm-web/hostbound_bg.wasm`]: 'no wasm' },
         'no policy': { '/hostbound.public.json': () => { throw new Error('gone') } },
         'a policy that is no JSON': { '/hostbound.public.json': '<!doctype html>' },
         'a policy without hosts': { '/hostbound.public.json': '{"version":1}' },
@@ -189,7 +189,7 @@ for (const name of Object.keys(BROWSERS)) {
       const served = await site(t, {
         ...FILES,
         '/timed': html('<script type="module" src="/timed.js"></script>'),
-        '/timed.js': "import { protect } from '/hostbound/dist/browser.js'\nconst begun = performance.now()\nawait protect('/hostbound.public.json')\nglobalThis.started = [performance.now(), performance.now() - begun]",
+        '/timed.js': `import { protect } from '${PREFIX}dist/browser.js'\nconst begun = performance.now()\nawait protect('/hostbound.public.json')\nglobalThis.started = [performance.now(), performance.now() - begun]`,
       })
       const times = []
       for (let run = 0; run < 9; run += 1) {
@@ -207,10 +207,10 @@ for (const name of Object.keys(BROWSERS)) {
       const page = await opened(t, browser, served, OWN)
       const { policies, cases } = readJson('tests/vectors/page.json')
       const vectors = cases.map(({ id, policy, request, want }) => ({ id, policy: JSON.stringify(expand(policies[policy] ?? policy)), request: JSON.stringify(expand(request)), want: expand(want) }))
-      const verdicts = await page.evaluate(async (vectors) => {
-        const { WasmPage } = await import('/hostbound/wasm-web/hostbound.js')
+      const verdicts = await page.evaluate(async (vectors, prefix) => {
+        const { WasmPage } = await import(`${prefix}wasm-web/hostbound.js`)
         return vectors.map(({ policy, request }) => new WasmPage(policy, 'vector').judge(request))
-      }, vectors)
+      }, vectors, PREFIX)
       for (const [index, { id, want }] of vectors.entries()) assert.deepEqual(sorted(pinned(JSON.parse(verdicts[index]))), sorted(want), id)
       t.diagnostic(`${vectors.length} vectors`)
       assert.ok(vectors.length > 130)

@@ -5,7 +5,7 @@ import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { boot, FILES, guardOf, known, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
-import { site } from '../support/site.mjs'
+import { PREFIX, site } from '../support/site.mjs'
 
 const FOREIGN = 'foreign.localhost'
 const missing = () => {
@@ -57,7 +57,7 @@ for (const name of Object.keys(BROWSERS)) {
       const page = await opened(t, browser, served, FOREIGN)
       assert.equal(await page.evaluate(() => globalThis.started), undefined)
       await controlled(page)
-      const guard = [...guardOf(FOREIGN), `GET ${FOREIGN}/hostbound/dist/browser/worker.js`, `GET ${FOREIGN}/sw.js`]
+      const guard = [...guardOf(FOREIGN), `GET ${FOREIGN}${PREFIX}dist/browser/worker.js`, `GET ${FOREIGN}/sw.js`]
       assert.deepEqual([...new Set(served.asked())].sort(), [`GET ${FOREIGN}/`, ...guard].sort(), 'what the page and the worker load, and nothing else')
       const response = await page.reload()
       await known(page)
@@ -92,7 +92,7 @@ for (const name of Object.keys(BROWSERS)) {
         await controlled(page)
         const session = await page.createCDPSession()
         await session.send('ServiceWorker.enable')
-        Object.assign(served.files, { '/hostbound.public.json': missing, '/hostbound/wasm-web/hostbound_bg.wasm': missing })
+        Object.assign(served.files, { '/hostbound.public.json': missing, [`${PREFIX}wasm-web/hostbound_bg.wasm`]: missing })
         await session.send('ServiceWorker.stopAllWorkers')
         served.asked()
         assert.deepEqual(await page.evaluate((port) => Promise.all(['api', 'evil'].map((host) => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { inRepository } from './files.mjs'
+import { PREFIX } from './site.mjs'
 
 const guide = readFileSync(inRepository('docs/browser-guard.md'), 'utf8')
 /** The guide's own lines: the script of the page, and the whole of a service worker. */
@@ -48,11 +49,11 @@ export const FILES = {
 
 /** What the guard itself asks for under a name. */
 export const GUARD = [
-  'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/connections.js', 'dist/browser/engine.js', 'dist/browser/error.js',
+  'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/cache.js', 'dist/browser/connections.js', 'dist/browser/dom.js', 'dist/browser/engine.js', 'dist/browser/error.js',
   'dist/browser/fetch.js', 'dist/browser/gate.js', 'dist/browser/natives.js', 'dist/browser/notice.js', 'dist/browser/xhr.js', 'dist/errors.js',
   'wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm',
 ]
-export const guardOf = (name) => [...GUARD.map((path) => `GET ${name}/hostbound/${path}`), `GET ${name}/hostbound.public.json`]
+export const guardOf = (name) => [...GUARD.map((path) => `GET ${name}${PREFIX}${path}`), `GET ${name}/hostbound.public.json`]
 
 /** The names that browsers do not take for this machine by themselves. */
 export const NAMES = ['own.example', 'foreign.example']

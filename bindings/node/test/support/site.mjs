@@ -8,12 +8,15 @@ import { fileURLToPath } from 'node:url'
 
 import { WebSocketServer } from 'ws'
 
+import { readJson } from './files.mjs'
 import { listening, stop } from './raw.mjs'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
+/** Where a site has the package: its version is part of the path. */
+export const PREFIX = `/hostbound-${readJson('bindings/node/package.json').version}/`
 const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' }
 
-/** Starts a site until the test ends. `described`: what is served beside the package under `/hostbound/`, by path: a text, or a function of the port. */
+/** Starts a site until the test ends. `described`: what is served beside the package, by path: a text, or a function of the port. */
 export async function site(t, described) {
   const files = { ...described }
   const requests = []
@@ -37,7 +40,7 @@ export async function site(t, described) {
     response.setHeader('content-type', path.endsWith('/') ? 'text/html' : TYPES[extname(path)] ?? 'text/html')
     try {
       if (own !== undefined) response.end(typeof own === 'function' ? own(port) : own)
-      else if (path.startsWith('/hostbound/')) response.end(readFileSync(join(PACKAGE, path.slice('/hostbound/'.length))))
+      else if (path.startsWith(PREFIX)) response.end(readFileSync(join(PACKAGE, path.slice(PREFIX.length))))
       else response.writeHead(404).end()
     } catch {
       response.writeHead(404).end()
