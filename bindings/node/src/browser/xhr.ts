@@ -1,3 +1,4 @@
+import { dom } from './dom.js'
 import { absolute, type Gate, replace, wrap } from './gate.js'
 import { getter, native, unbound } from './natives.js'
 
@@ -18,6 +19,7 @@ interface Opened {
 export function guardXhr(gate: Gate): void {
   const { prototype } = XMLHttpRequest
   const { open, send, setRequestHeader } = prototype
+  const ErrorEvent = ProgressEvent
   const abort = unbound(prototype.abort)
   const listen = unbound<EventTarget, [string, (event: Event) => void, AddEventListenerOptions], void>(prototype.addEventListener)
   const unlisten = unbound<EventTarget, [string, (event: Event) => void, AddEventListenerOptions], void>(prototype.removeEventListener)
@@ -65,27 +67,27 @@ export function guardXhr(gate: Gate): void {
     if (headers !== undefined) headers[headers.length] = text
   })
 
-  /** Lets a request fail: with the events of one that cannot be connected, and no others. */
-  const fail = (self: XMLHttpRequest, { method, isAsync }: Pick<Opened, 'method' | 'isAsync'>): void => {
-    const isStarted = readyState(self) !== 1
-    const events = isStarted ? ['readystatechange', 'loadstart'] : []
-    for (const event of events) listen(self, event, native.stopEvent, { capture: true })
-    try {
-      native.apply(open, self, [method, NOWHERE, isAsync])
-      native.apply(send, self, [])
-    } finally {
-      for (const event of events) unlisten(self, event, native.stopEvent, { capture: true })
-    }
+  /** Lets what is open fail as what cannot be connected. */
+  const fail = (self: XMLHttpRequest, method: string, isAsync: boolean): void => {
+    native.apply(open, self, [method, NOWHERE, isAsync])
+    native.apply(send, self, [])
+  }
+
+  /** Takes the answer away. To open it for nowhere would not do: Chromium adds what still comes of the answer to that. */
+  const withhold = (self: XMLHttpRequest, request: Opened): void => {
+    abort(self)
+    // The platform tells of an abort alone, which not everybody listens for.
+    if (request.isAsync && known(self) === request) dom.dispatchEvent(self, new ErrorEvent('error'))
   }
 
   method('send', (self, parameters) => {
     const request = known(self)
     if (request === undefined) {
       // What was opened before there was a guard is not sent; what is not open the platform refuses by itself.
-      return readyState(self) === 1 ? fail(self, { method: 'GET', isAsync: true }) : void native.apply(send, self, parameters)
+      return readyState(self) === 1 ? fail(self, 'GET', true) : void native.apply(send, self, parameters)
     }
     if (request.isSending || readyState(self) !== 1) return void native.apply(send, self, parameters)
-    if (gate.refusal(request.url, request.headers) !== undefined) return fail(self, request)
+    if (gate.refusal(request.url, request.headers) !== undefined) return fail(self, request.method, request.isAsync)
     let isTaken = false
     const onAnswer = (event: Event): void => {
       const isCurrent = known(self) === request
@@ -99,12 +101,11 @@ export function guardXhr(gate: Gate): void {
       } finally {
         if (isTaken) {
           native.stopEvent(event)
-          if (request.isAsync) fail(self, request)
-          else abort(self)
+          withhold(self, request)
         }
       }
     }
-    // The first event that has a URL tells that there is an answer. Captured, it comes before the page's own.
+    // The first event that has a URL tells that there is an answer. Captured, it comes before the page's own, but in Chromium before those alone that are added later.
     listen(self, 'readystatechange', onAnswer, { capture: true })
     request.isSending = true
     try {

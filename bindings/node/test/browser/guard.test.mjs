@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { readJson } from '../support/files.mjs'
-import { FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
+import { boot, clobbering, FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
 import { PREFIX, site } from '../support/site.mjs'
 import { expand, pinned, sorted } from '../support/vectors.mjs'
 
@@ -92,6 +92,9 @@ for (const name of Object.keys(BROWSERS)) {
         assert.match(text, /host_not_allowed/)
         assert.deepEqual(served.asked().sort(), [`GET ${host}/`, ...guardOf(host)].sort())
       }
+      served.files['/'] = html(`${boot()}${clobbering}`)
+      const page = await opened(t, browser, served, FOREIGN[0])
+      assert.match(await page.evaluate(() => document.querySelector('main').innerText), /host_not_allowed/, 'whatever its elements are called')
     })
 
     await t.test('each API reaches its own origin and what is listed, and nothing else', async (t) => {
@@ -158,6 +161,21 @@ for (const name of Object.keys(BROWSERS)) {
       assert.deepEqual(await ask('api.localhost', 'api.localhost'), [text('api.localhost'), [text('api.localhost'), 200], [text('api.localhost'), 200]])
       assert.deepEqual(await ask('api.localhost', 'evil.localhost'), ['destination_not_allowed', ['', 0], ['NetworkError', '', 0]])
       assert.deepEqual(await ask(OWN, 'api.localhost'), ['redirect_not_allowed', ['', 0], ['NetworkError', '', 0]])
+    })
+
+    await t.test('a request that is opened anew is judged as what it is then', async (t) => {
+      const served = await site(t, FILES)
+      const page = await opened(t, browser, served, OWN)
+      assert.deepEqual(await page.evaluate((url) => new Promise((resolve) => {
+        const refusals = []
+        addEventListener('hostbound-refusal', ({ detail }) => refusals.push(detail.url))
+        const request = new XMLHttpRequest()
+        for (const asked of ['/api/first', url]) {
+          request.open('GET', asked)
+          request.send()
+        }
+        request.onloadend = () => resolve([request.status, refusals])
+      }), served.at('api.localhost', '/api/second')), [200, []])
     })
 
     await t.test('what cannot be judged does not start', async (t) => {

@@ -41,6 +41,12 @@ function publicOf(port) {
 export const page = (script) => `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">${script}<body><p>shell</p></body></html>`
 export const boot = (more = '') => script.replace('></script>', `${more}></script>`)
 
+/** Elements that stand before what `document` and `window` have under these names. */
+export const clobbering = [
+  ...['baseURI', 'body', 'createElement', 'documentElement', 'scripts', 'title'].map((name) => `<form name="${name}"></form>`),
+  ...['addEventListener', 'dispatchEvent'].map((id) => `<img id="${id}" alt="">`),
+].join('')
+
 export const FILES = {
   '/': page(boot()),
   '/hostbound.public.json': publicOf,
