@@ -1,6 +1,7 @@
 // What the platform had when this module was loaded. Scripts that put something else in the place of what is named here change nothing in the guard.
 
 const { apply, construct } = Reflect
+const { reportError } = globalThis
 
 /** A method as a function of its object. */
 export function unbound<This extends object, Parameters extends unknown[], Result>(
@@ -31,7 +32,7 @@ export const native = {
   DOMException,
   fetch: globalThis.fetch,
   parseJson: JSON.parse as (text: string) => unknown,
-  reportError: globalThis.reportError.bind(globalThis),
+  reportError: (error: unknown) => void apply(reportError, globalThis, [error]),
   Request,
   Proxy,
   String,

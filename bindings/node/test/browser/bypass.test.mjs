@@ -12,6 +12,7 @@ const SITE = {
   '/worker.js': (port) => `fetch('http://evil.localhost:${port}/api/worker').then(() => postMessage('reached'), () => postMessage('stopped'))`,
   '/with-worker': html(boot(' data-worker="/sw.js"')),
   '/sw.js': worker,
+  '/any/with-worker': html(boot(' data-worker="/sw.js"')),
   '/pending': html('<script type="module" src="/pending.js"></script>'),
   '/pending.js': (port) => `
     import { protect } from '${PREFIX}dist/browser.js'
@@ -352,6 +353,33 @@ for (const name of Object.keys(BROWSERS)) {
       const passes = name === 'Chromium'
       assert.deepEqual(await ask(guarded), [passes ? 'reached' : 'stopped', 'stopped'])
       assert.deepEqual(served.asked().filter((line) => line.includes('evil')), passes ? ['GET evil.localhost/api/frame'] : [])
+    })
+
+    await t.test('what passes the service worker', async (t) => {
+      const served = await site(t, SITE)
+      const page = await opened(t, browser, served, OWN, '/any/with-worker')
+      await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated', { timeout: 5000 })
+      served.asked()
+      // Those that it stops are made first, so that theirs would come first.
+      await page.evaluate((url) => {
+        const add = (tag, set, to = document.body) => to.append(Object.assign(document.createElement(tag), set))
+        const asking = (name) => `<script>fetch('${url}/api/${name}')</script>`
+        add('iframe', { srcdoc: asking('srcdoc') })
+        for (const rel of ['prefetch', 'stylesheet', 'manifest']) add('link', { rel, href: `${url}/api/${rel}` }, document.head)
+        new Worker(URL.createObjectURL(new Blob([`fetch('${url}/api/blob-worker')`])))
+        add('iframe', { src: URL.createObjectURL(new Blob([asking('blob-frame')], { type: 'text/html' })) })
+        add('video', { src: `${url}/api/video` })
+        add('link', { rel: 'icon', href: `${url}/api/icon` }, document.head)
+        add('iframe', { sandbox: 'allow-scripts', srcdoc: asking('sandboxed') })
+        add('iframe', { src: `data:text/html,${encodeURIComponent(asking('data-frame'))}` })
+        new Worker(`data:text/javascript,${encodeURIComponent(`fetch('${url}/api/data-worker')`)}`)
+        add('object', { data: `${url}/api/object`, type: 'image/svg+xml' })
+        add('embed', { src: `${url}/api/embed`, type: 'image/svg+xml' })
+      }, served.at('evil.localhost', ''))
+      const passes = ['data-frame', 'data-worker', 'embed', 'object', 'sandboxed', ...(name === 'Chromium' ? ['blob-frame', 'icon'] : ['video'])]
+      const seen = new Set()
+      while (seen.size < passes.length) for (const line of await served.askedOf(1)) if (line.includes('evil')) seen.add(line)
+      assert.deepEqual([...seen].sort(), passes.map((path) => `GET evil.localhost/api/${path}`).sort())
     })
   })
 }

@@ -74,11 +74,14 @@ for (const name of Object.keys(BROWSERS)) {
     t.diagnostic(await browser.version())
 
     await t.test('under its own name the app starts', async (t) => {
-      const served = await site(t, FILES)
+      const caching = []
+      const served = await site(t, { ...FILES, '/hostbound.public.json': (port, { headers }) => (caching.push(headers['cache-control']), FILES['/hostbound.public.json'](port)) })
       for (const host of [OWN, 'own.example']) {
         await opened(t, browser, served, host)
         assert.deepEqual(served.asked().sort(), [`GET ${host}/`, ...guardOf(host), `GET ${host}/app.js`, `GET ${host}/api/started`].sort())
       }
+      // RFC 9111 §5.2.1.4: what servers that had the name before have left in the cache is not asked about.
+      assert.deepEqual(caching, ['no-cache', 'no-cache'])
     })
 
     await t.test('under a foreign name nothing starts, and nothing is asked for but the guard', async (t) => {

@@ -16,7 +16,7 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 export const PREFIX = `/hostbound-${readJson('bindings/node/package.json').version}/`
 const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' }
 
-/** Starts a site until the test ends. `described`: what is served beside the package, by path: a text, or a function of the port. */
+/** Starts a site until the test ends. `described`: what is served beside the package, by path: a text, or a function of the port and the request. Under `/any/` there is no content security policy. */
 export async function site(t, described) {
   const files = { ...described }
   const requests = []
@@ -31,7 +31,7 @@ export async function site(t, described) {
     response.setHeader('access-control-allow-origin', request.headers.origin ?? '*')
     response.setHeader('access-control-allow-credentials', 'true')
     response.setHeader('access-control-allow-headers', 'authorization, x-key, x-note')
-    response.setHeader('content-security-policy', policyOf(port))
+    if (!path.startsWith('/any/')) response.setHeader('content-security-policy', policyOf(port))
     if (request.method === 'OPTIONS') return response.writeHead(204).end()
     if (path.startsWith('/to/')) return response.writeHead(302, { location: `http://${path.slice('/to/'.length)}` }).end()
     if (path === '/events') return response.writeHead(200, { 'content-type': 'text/event-stream' }).end('retry: 100000\ndata: event\n\n')
@@ -39,7 +39,7 @@ export async function site(t, described) {
     const own = files[path]
     response.setHeader('content-type', path.endsWith('/') ? 'text/html' : TYPES[extname(path)] ?? 'text/html')
     try {
-      if (own !== undefined) response.end(typeof own === 'function' ? own(port) : own)
+      if (own !== undefined) response.end(typeof own === 'function' ? own(port, request) : own)
       else if (path.startsWith(PREFIX)) response.end(readFileSync(join(PACKAGE, path.slice(PREFIX.length))))
       else response.writeHead(404).end()
     } catch {
