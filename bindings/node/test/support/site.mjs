@@ -23,7 +23,10 @@ export async function site(t, described) {
   const server = await listening(createServer())
   const { port } = server.address()
   const sockets = new WebSocketServer({ noServer: true })
-  const record = ({ headers, method, url }, kind = method) => requests.push(`${kind} ${headers.host.replace(`:${port}`, '')}${url}`)
+  const record = ({ headers, method, url }, kind = method) => {
+    requests.push(`${kind} ${headers.host.replace(`:${port}`, '')}${url}`)
+    server.emit('asked')
+  }
   server.on('request', (request, response) => {
     record(request)
     const path = normalize(new URL(request.url, 'http://localhost').pathname)
@@ -63,7 +66,7 @@ export async function site(t, described) {
     asked: () => requests.splice(0),
     /** The same in order, once there are so many. */
     askedOf: async (count) => {
-      while (requests.length < count) await once(server, 'request')
+      while (requests.length < count) await once(server, 'asked')
       return requests.splice(0).sort()
     },
   }
