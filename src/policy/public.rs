@@ -29,7 +29,8 @@ impl PolicyDocument {
     /// The part of a valid policy that a page in a browser needs, as a policy of its own in JSON: the names of `hosts.allow`, and of `egress` the destinations, the
     /// names of the headers that are bound to them, and what becomes of redirects. Whoever can open the page can read it.
     ///
-    /// Of addresses, certificates, pins, keys, secrets, routes, peers and proxies it has nothing. It is the same whatever the policy was written in.
+    /// Of addresses that are not in `hosts.allow`, and of certificates, pins, keys, secrets, routes, peers and proxies it has nothing. It is the same whatever the policy
+    /// was written in.
     #[must_use]
     pub fn to_public_json(&self) -> String {
         let mut json = String::new();

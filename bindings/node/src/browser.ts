@@ -13,12 +13,13 @@
  */
 
 import { guardBeacon } from './browser/beacon.js'
+import { guardCache } from './browser/cache.js'
 import { guardEventSource, guardWebSocket } from './browser/connections.js'
-import { compileEngine, ENGINE, load, PageEngine } from './browser/engine.js'
+import { ENGINE, load, namesOf, PageEngine, startEngine } from './browser/engine.js'
 import { PageError, type PageVerdict } from './browser/error.js'
 import { guardFetch } from './browser/fetch.js'
 import { Gate, type Refusal } from './browser/gate.js'
-import { namesOf, notice, show } from './browser/notice.js'
+import { notice, show } from './browser/notice.js'
 import { guardXhr } from './browser/xhr.js'
 import { HostboundError } from './errors.js'
 
@@ -30,7 +31,10 @@ export { HostboundError, PolicyError, type ErrorCode, type PolicyMistake } from 
 export interface ProtectOptions {
   /** The service worker that guards what comes before this module: a script that calls `guardWorker` of `hostbound/browser/worker`. It is registered under foreign names too. */
   readonly worker?: string | URL | undefined
-  /** Called for whatever is refused. There is also an event `hostbound-refusal` on `window`, with the same in `detail`. */
+  /**
+   * Called for whatever is refused. There is also an event `hostbound-refusal` on `window`, with the same in `detail`. What is refused while this runs is not
+   * told: a page that is refused cannot send a report.
+   */
   readonly onRefusal?: ((refusal: Refusal) => void) | undefined
   /** Whether a page that is refused says so in the place of its body. Default: true. */
   readonly notice?: boolean | undefined
@@ -41,8 +45,8 @@ export interface ProtectOptions {
 let gate: Gate | undefined
 
 /**
- * Judges the page by the name that it stands under, and from now on `fetch`, `XMLHttpRequest`, `WebSocket`, `EventSource` and `navigator.sendBeacon` by the
- * rules for outbound requests. What is asked for before it is known whether the page may start waits (`fetch`) or is refused (all others).
+ * Judges the page by the name that it stands under, and from now on `fetch`, `Cache.add`, `XMLHttpRequest`, `WebSocket`, `EventSource` and
+ * `navigator.sendBeacon` by the rules for outbound requests. What is asked for before it is known whether the page may start waits (`fetch`, `Cache.add`) or is refused (all others).
  *
  * @param policy - What `hostbound public` writes: the URL of the file, its text, or the object.
  * @returns The verdict, which is an allow.
@@ -52,17 +56,14 @@ let gate: Gate | undefined
 export async function protect(policy: string | URL | object, options: ProtectOptions = {}): Promise<PageVerdict> {
   if (gate !== undefined) throw new HostboundError('HOSTBOUND_OPTION', 'the page is guarded already')
   const { worker, onRefusal, notice: isShown = true, engine = ENGINE } = options
-  gate = new Gate((refusal) => {
-    onRefusal?.(refusal)
-    dispatchEvent(new CustomEvent('hostbound-refusal', { detail: refusal }))
-  })
-  for (const guard of [guardFetch, guardXhr, guardWebSocket, guardEventSource, guardBeacon]) guard(gate)
+  gate = new Gate(onRefusal)
+  for (const guard of [guardFetch, guardCache, guardXhr, guardWebSocket, guardEventSource, guardBeacon]) guard(gate)
   if (worker !== undefined) void register(worker)
   let text = ''
   try {
-    const [module, source] = await Promise.all([load(engine).then(compileEngine), sourceOf(policy)])
+    const [source] = await Promise.all([sourceOf(policy), load(engine, 'no-cache').then(startEngine)])
     text = source.text
-    const pageEngine = new PageEngine(module, text, source.file)
+    const pageEngine = new PageEngine(text, source.file)
     const verdict = pageEngine.page()
     if (verdict.decision !== 'allow') throw new PageError(verdict)
     gate.open(pageEngine)
@@ -70,7 +71,11 @@ export async function protect(policy: string | URL | object, options: ProtectOpt
   } catch (thrown) {
     const error = thrown instanceof HostboundError ? thrown : new HostboundError('HOSTBOUND_ENGINE', 'the engine cannot be started', { cause: thrown })
     gate.close(error)
-    if (isShown) show(notice(error, namesOf(text)))
+    try {
+      if (isShown) show(notice(error, namesOf(text)))
+    } catch (thrown) {
+      console.error('hostbound: the notice cannot be shown', thrown)
+    }
     throw error
   }
 }
@@ -79,7 +84,7 @@ export async function protect(policy: string | URL | object, options: ProtectOpt
 async function sourceOf(policy: string | URL | object): Promise<{ text: string; file: string }> {
   if (typeof policy === 'object' && !(policy instanceof URL)) return { text: JSON.stringify(policy), file: 'policy' }
   if (typeof policy === 'string' && policy.trimStart().startsWith('{')) return { text: policy, file: 'policy' }
-  return { text: await (await load(policy)).text(), file: String(policy) }
+  return { text: await (await load(policy, 'reload')).text(), file: String(policy) }
 }
 
 /** Where there are no service workers (plain http, private windows) the page goes on without. */

@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import { inRepository } from './support/files.mjs'
+
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
@@ -62,6 +64,14 @@ test('the package holds what is exported, and nothing else', () => {
     'wasm-web/hostbound.d.ts', 'wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm',
   ].sort())
   assert.ok(size < 960 * 1024, `${size} bytes`)
+})
+
+test('the path that sites have the package under has its version', () => {
+  for (const path of ['docs/browser-guard.md', 'README.md', 'bindings/node/README.md', 'bindings/node/src/browser/boot.ts']) {
+    const versions = [...readFileSync(inRepository(path), 'utf8').matchAll(/\/hostbound-?([\d.]*)\/dist\//g)].map(([, version]) => version)
+    assert.deepEqual([...new Set(versions)], [manifest.version], path)
+  }
+  assert.match(readFileSync(inRepository('docs/browser-guard.md'), 'utf8'), new RegExp(`mkdir -p public/hostbound-${manifest.version.replaceAll('.', '\\.')} .* public/hostbound-${manifest.version.replaceAll('.', '\\.')}/\\n`))
 })
 
 test('only `hostbound/egress` needs a peer', (t) => {

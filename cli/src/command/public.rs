@@ -12,8 +12,8 @@ use crate::replace::{Readers, replace};
 /// Write the part of a policy that pages in browsers may know
 ///
 /// For the guard of pages, `hostbound/browser`. It has the names of hosts.allow, and of egress the destinations, the names of the headers that are bound to
-/// them, and what becomes of redirects: whoever can open the page can read these. Of addresses, pins, certificates, keys, secrets, routes, peers and proxies
-/// it has nothing. Nothing is written if the policy is refused.
+/// them, and what becomes of redirects: whoever can open the page can read these. Of addresses that are not in hosts.allow, and of pins, certificates, keys,
+/// secrets, routes, peers and proxies it has nothing. Nothing is written if the policy is refused.
 #[derive(Args, Debug)]
 pub(crate) struct Public {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-import { absolute, type Gate, replace } from './gate.js'
+import { absolute, type Gate, replace, wrap } from './gate.js'
 import { native } from './natives.js'
 
 /** Guards `navigator.sendBeacon`: what is refused is not queued. */
@@ -10,8 +10,10 @@ export function guardBeacon(gate: Gate): void {
     const [asked, ...rest] = parameters
     const text = native.String(asked)
     const url = absolute(text)
-    if (url !== undefined && gate.refusal(native.href(url), []) !== undefined) return false
-    return native.apply(sendBeacon, self, [text, ...rest])
+    if (url === undefined) throw new native.TypeError(`\`${text}\` is no URL`)
+    const href = native.href(url)
+    // What was judged is what goes out: reading the body may change the document's base.
+    return gate.refusal(href, []) === undefined && native.apply(sendBeacon, self, [href, ...rest])
   }
-  replace(prototype, 'sendBeacon', new native.Proxy(sendBeacon, { apply: call }))
+  replace(prototype, 'sendBeacon', wrap(sendBeacon, { apply: call }))
 }

@@ -14,8 +14,7 @@ export class PageEngine {
    * @param policy - JSON, as `hostbound public` writes it.
    * @throws `PolicyError` if the policy is refused.
    */
-  constructor(module: WebAssembly.Module, policy: string, file: string) {
-    initSync({ module })
+  constructor(policy: string, file: string) {
     try {
       this.#page = new WasmPage(policy, file)
     } catch (error) {
@@ -34,11 +33,24 @@ export class PageEngine {
   }
 }
 
-/** What a file holds, not from the browser's cache unless the server says that it is current. */
-export async function load(url: string | URL): Promise<Response> {
+/** The names that a policy in JSON lists. */
+export function namesOf(policy: string): string[] {
+  try {
+    const { hosts } = JSON.parse(policy) as { hosts?: { allow?: unknown } }
+    return Array.isArray(hosts?.allow) ? hosts.allow.filter((name) => typeof name === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+/**
+ * What a file holds. `no-cache`: from the browser's cache if the server says that this is current. `reload`: from the network, whatever servers that had the
+ * name before have left in the cache.
+ */
+export async function load(url: string | URL, cache: 'no-cache' | 'reload'): Promise<Response> {
   let response
   try {
-    response = await native.fetch.call(globalThis, url, { cache: 'no-cache' })
+    response = await native.fetch.call(globalThis, url, { cache })
   } catch (error) {
     throw new HostboundError('HOSTBOUND_ENGINE', `${String(url)} cannot be loaded`, { cause: error })
   }
@@ -46,6 +58,7 @@ export async function load(url: string | URL): Promise<Response> {
   return response
 }
 
-export async function compileEngine(response: Response): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await response.arrayBuffer())
+/** Starts the engine from its file; one that runs already stays. Until then there is no `PageEngine`. */
+export async function startEngine(response: Response): Promise<void> {
+  initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) })
 }

@@ -1,3 +1,4 @@
+import { dom } from './dom.js'
 import type { PageEngine } from './engine.js'
 import { PageError, type PageVerdict } from './error.js'
 import { HostboundError } from '../errors.js'
@@ -18,14 +19,15 @@ export class Gate {
   #engine: PageEngine | undefined
   #why = new HostboundError('HOSTBOUND_ENGINE', 'the guard is not ready yet')
   #settle!: () => void
-  readonly #onRefusal: (refusal: Refusal) => void
+  readonly #onRefusal: ((refusal: Refusal) => void) | undefined
+  #isTelling = false
   /** Settled when it is known whether the page may start. */
   readonly settled = new Promise<void>((resolve) => {
     this.#settle = resolve
   })
   isSettled = false
 
-  constructor(onRefusal: (refusal: Refusal) => void) {
+  constructor(onRefusal?: (refusal: Refusal) => void) {
     this.#onRefusal = onRefusal
   }
 
@@ -41,8 +43,21 @@ export class Gate {
     this.#tell(null, error)
   }
 
+  /** Whoever listens decides nothing: what they throw is reported, and what they ask for that is refused as well is not told. */
   #tell(url: string | null, error: HostboundError): HostboundError {
-    this.#onRefusal({ url, verdict: error instanceof PageError ? error.verdict : null, error })
+    if (this.#isTelling) return error
+    this.#isTelling = true
+    const refusal: Refusal = { url, verdict: error instanceof PageError ? error.verdict : null, error }
+    try {
+      this.#onRefusal?.(refusal)
+    } catch (thrown) {
+      native.reportError(thrown)
+    }
+    try {
+      dom.dispatchEvent(window, new native.CustomEvent('hostbound-refusal', { detail: refusal }))
+    } finally {
+      this.#isTelling = false
+    }
     return error
   }
 
@@ -65,7 +80,7 @@ export class Gate {
 /** A URL as the platform reads it in this document; undefined if it is none. */
 export function absolute(text: string): URL | undefined {
   try {
-    return new native.URL(text, document.baseURI)
+    return new native.URL(text, dom.baseUri(document))
   } catch {
     return undefined
   }
@@ -74,4 +89,10 @@ export function absolute(text: string): URL | undefined {
 /** Puts a value where the platform has its own, as it has it. */
 export function replace(object: object, key: string, value: unknown): void {
   native.defineProperty(object, key, { ...Object.getOwnPropertyDescriptor(object, key), value })
+}
+
+/** The platform's own, but for what the handler says. */
+export function wrap<Target extends object>(target: Target, handler: ProxyHandler<Target>): Target {
+  // Else whoever gives `Object.prototype` a `get` is handed what is wrapped.
+  return new native.Proxy(target, Object.setPrototypeOf(handler, null) as ProxyHandler<Target>)
 }

@@ -1,4 +1,5 @@
 import type { HostboundError } from '../errors.js'
+import { dom } from './dom.js'
 import { PageError } from './error.js'
 
 /** What people read in place of a page that is refused. */
@@ -17,28 +18,18 @@ export function notice(error: HostboundError, allowed: readonly string[]): { tit
 
 /** Puts it in the place of the document's body. Text alone: nothing of it is read as markup. */
 export function show({ title, lines }: { title: string; lines: string[] }): void {
-  const main = document.createElement('main')
+  const main = dom.createElement(document, 'main')
   main.setAttribute('role', 'alert')
-  const heading = document.createElement('h1')
+  const heading = dom.createElement(document, 'h1')
   heading.append(title)
   main.append(heading)
   for (const line of lines) {
-    const paragraph = document.createElement('p')
+    const paragraph = dom.createElement(document, 'p')
     paragraph.append(line)
     main.append(paragraph)
   }
-  document.title = title
+  dom.setTitle(document, title)
   // A script may run before there is a body.
-  const place = document.body as HTMLElement | null
-  ;(place ?? document.documentElement).replaceChildren(main)
-}
-
-/** The names that a policy in JSON lists. */
-export function namesOf(policy: string): string[] {
-  try {
-    const { hosts } = JSON.parse(policy) as { hosts?: { allow?: unknown } }
-    return Array.isArray(hosts?.allow) ? hosts.allow.filter((name) => typeof name === 'string') : []
-  } catch {
-    return []
-  }
+  const place = dom.body(document) as HTMLElement | null
+  ;(place ?? dom.documentElement(document)).replaceChildren(main)
 }

@@ -12,9 +12,8 @@
  * @module
  */
 
-import { compileEngine, ENGINE, load, PageEngine } from './engine.js'
+import { ENGINE, load, namesOf, PageEngine, startEngine } from './engine.js'
 import type { PageVerdict } from './error.js'
-import { namesOf } from './notice.js'
 
 export type { PageVerdict } from './error.js'
 
@@ -24,8 +23,10 @@ export interface WorkerOptions {
   readonly policy: string | URL
   /** Where the engine is. Default: in this package, next to this module. */
   readonly engine?: string | URL | undefined
-  /** Called for whatever is refused; without a verdict if there is no engine to give one. */
+  /** Called for whatever is refused, and in report mode for what would have been; without a verdict if there is no engine to give one. */
   readonly onRefusal?: ((url: string, verdict: PageVerdict | null) => void) | undefined
+  /** Answers what is allowed, in the place of `fetch` listeners of the app. Default: the network. */
+  readonly respond?: ((request: Request) => Response | Promise<Response>) | undefined
 }
 
 /** What a service worker has that other scopes have not; TypeScript's own types for it cannot stand beside those of pages. */
@@ -56,7 +57,7 @@ const FRESH = 10_000
  * 421, their requests end in an error, and so do requests that the policy does not list. Everything does if neither network nor cache have engine and policy.
  */
 export function guardWorker(options: WorkerOptions): void {
-  const { policy, engine = ENGINE, onRefusal } = options
+  const { policy, engine = ENGINE, respond } = options
   const scope = globalThis as unknown as WorkerScope
   const keeper = new Keeper(policy, engine)
   scope.addEventListener('install', (event) => event.waitUntil(keeper.ready().then(() => scope.skipWaiting())))
@@ -64,29 +65,51 @@ export function guardWorker(options: WorkerOptions): void {
   scope.addEventListener('fetch', (event) => {
     const { request } = event
     const isNavigation = request.mode === 'navigate'
-    const now = keeper.current
-    // Judged at once, an allowed request is the browser's own business: the answer need not pass through here.
-    if (now !== undefined && judge(now, request).decision === 'allow') {
-      if (isNavigation) event.waitUntil(keeper.refresh())
+    let verdict
+    try {
+      verdict = keeper.current === undefined ? undefined : judge(keeper.current, request)
+    } catch (error) {
+      console.error('hostbound: a request cannot be judged', error)
+      event.respondWith(Response.error())
       return
     }
-    event.respondWith(answer(keeper, request, isNavigation, onRefusal))
+    if (verdict?.decision !== 'allow') {
+      event.respondWith(answer(keeper, request, isNavigation, options))
+      return
+    }
+    tell(options, request, verdict)
+    if (isNavigation) event.waitUntil(keeper.refresh())
+    // Judged at once, an allowed request is the browser's own business: the answer need not pass through here.
+    if (respond !== undefined) event.respondWith(responded(respond, request))
   })
 }
 
-async function answer(keeper: Keeper, request: Request, isNavigation: boolean, onRefusal: WorkerOptions['onRefusal']): Promise<Response> {
+async function answer(keeper: Keeper, request: Request, isNavigation: boolean, options: WorkerOptions): Promise<Response> {
   let verdict: PageVerdict | null = null
   try {
-    const guard = await keeper.ready()
-    verdict = judge(guard, request)
-    // The policy may list the name by now.
-    if (verdict.decision === 'deny' && isNavigation) verdict = judge(await keeper.reload(), request)
+    verdict = judge(await keeper.ready(), request)
+    // The policy may list it by now.
+    if (verdict.decision === 'deny') verdict = judge(await (isNavigation ? keeper.reload() : keeper.refresh()), request)
   } catch (error) {
     console.error('hostbound: everything is refused', error)
   }
-  if (verdict?.decision === 'allow') return fetch(request)
-  onRefusal?.(request.url, verdict)
+  tell(options, request, verdict)
+  if (verdict?.decision === 'allow') return responded(options.respond ?? fetch, request)
   return isNavigation ? refusedPage(verdict, keeper.names) : Response.error()
+}
+
+async function responded(respond: (request: Request) => Response | Promise<Response>, request: Request): Promise<Response> {
+  return respond(request)
+}
+
+/** Whoever listens decides nothing: what they throw is reported. */
+function tell({ onRefusal }: WorkerOptions, { url }: Request, verdict: PageVerdict | null): void {
+  if (verdict?.decision === 'allow' && verdict.reported.length === 0) return
+  try {
+    onRefusal?.(url, verdict)
+  } catch (error) {
+    reportError(error)
+  }
 }
 
 function judge(guard: PageEngine, { url, headers }: Request): PageVerdict {
@@ -100,25 +123,15 @@ class Keeper {
   /** The names that the policy lists. */
   names: readonly string[] = []
   readonly #policy: string | URL
-  readonly #module: () => Promise<WebAssembly.Module>
+  readonly #engine: string | URL
+  #starting: Promise<void> | undefined
   #loading: Promise<PageEngine> | undefined
   #loaded = -FRESH
   #text = ''
 
   constructor(policy: string | URL, engine: string | URL) {
     this.#policy = policy
-    let module: Promise<WebAssembly.Module> | undefined
-    const compiled = async (): Promise<WebAssembly.Module> => {
-      const { response, keep } = await kept(engine)
-      const module = await compileEngine(response.clone())
-      await keep()
-      return module
-    }
-    this.#module = () =>
-      (module ??= compiled().catch((error: unknown) => {
-        module = undefined
-        throw error
-      }))
+    this.#engine = engine
   }
 
   /** The guard, once it is there. */
@@ -138,16 +151,12 @@ class Keeper {
   }
 
   async #load(): Promise<PageEngine> {
+    const fetched = load(this.#policy, 'reload')
+    // It is awaited once there is an engine.
+    fetched.catch(() => {})
     try {
-      const [module, { response, keep }] = await Promise.all([this.#module(), kept(this.#policy)])
-      const text = await response.clone().text()
-      if (this.current === undefined || text !== this.#text) {
-        this.current = new PageEngine(module, text, String(this.#policy))
-        this.#text = text
-        this.names = namesOf(text)
-      }
-      // Not before it is known to be a policy.
-      await keep()
+      await this.#start()
+      this.current = await latest(this.#policy, fetched, (response) => this.#read(response))
       this.#loaded = performance.now()
       return this.current
     } catch (error) {
@@ -156,18 +165,59 @@ class Keeper {
       return this.current
     }
   }
+
+  /** The engine must fit the modules of this worker, which the browser keeps as they were installed: the one that was kept with them does. */
+  async #start(): Promise<void> {
+    this.#starting ??= latest(this.#engine, load(this.#engine, 'no-cache'), startEngine)
+    try {
+      await this.#starting
+    } catch (error) {
+      this.#starting = undefined
+      throw error
+    }
+  }
+
+  async #read(response: Response): Promise<PageEngine> {
+    const text = await response.text()
+    if (this.current !== undefined && text === this.#text) return this.current
+    const guard = new PageEngine(text, String(this.#policy))
+    this.#text = text
+    this.names = namesOf(text)
+    return guard
+  }
 }
 
-/** A file from the network, and what keeps it; or as it was last. */
-async function kept(url: string | URL): Promise<{ response: Response; keep: () => Promise<void> }> {
-  const cache = await caches.open(CACHE)
+/** What a file comes to that is being fetched, of which a copy is kept then; or, if it cannot be had or is of no use, what the copy does that was last. */
+async function latest<Used>(url: string | URL, fetched: Promise<Response>, use: (response: Response) => Promise<Used>): Promise<Used> {
   try {
-    const response = await load(url)
-    return { response, keep: () => cache.put(url, response) }
+    const response = await fetched
+    const used = await use(response.clone())
+    await keep(url, response)
+    return used
   } catch (error) {
-    const response = await cache.match(url)
-    if (response === undefined) throw error
-    return { response, keep: async () => {} }
+    const copy = await kept(url)
+    if (copy === undefined) throw error
+    console.warn(`hostbound: ${String(url)} is taken as it was kept`, error)
+    return use(copy)
+  }
+}
+
+/** Without a copy there is nothing for when the network is away, but what is here is no worse for it. */
+async function keep(url: string | URL, response: Response): Promise<void> {
+  try {
+    const cache = await caches.open(CACHE)
+    await cache.put(url, response)
+  } catch (error) {
+    console.warn(`hostbound: ${String(url)} cannot be kept`, error)
+  }
+}
+
+async function kept(url: string | URL): Promise<Response | undefined> {
+  try {
+    const cache = await caches.open(CACHE)
+    return await cache.match(url)
+  } catch {
+    return undefined
   }
 }
 

@@ -7,8 +7,8 @@ import { gzipSync } from 'node:zlib'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
 import { readJson } from '../support/files.mjs'
-import { FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
-import { site } from '../support/site.mjs'
+import { boot, clobbering, FILES, FOREIGN, GUARD, guardOf, NAMES, opened, OWN, page as html } from '../support/guarded.mjs'
+import { PREFIX, site } from '../support/site.mjs'
 import { expand, pinned, sorted } from '../support/vectors.mjs'
 
 /** In the page: what each API comes to with a server under a name. */
@@ -74,11 +74,14 @@ for (const name of Object.keys(BROWSERS)) {
     t.diagnostic(await browser.version())
 
     await t.test('under its own name the app starts', async (t) => {
-      const served = await site(t, FILES)
+      const caching = []
+      const served = await site(t, { ...FILES, '/hostbound.public.json': (port, { headers }) => (caching.push(headers['cache-control']), FILES['/hostbound.public.json'](port)) })
       for (const host of [OWN, 'own.example']) {
         await opened(t, browser, served, host)
         assert.deepEqual(served.asked().sort(), [`GET ${host}/`, ...guardOf(host), `GET ${host}/app.js`, `GET ${host}/api/started`].sort())
       }
+      // RFC 9111 §5.2.1.4: what servers that had the name before have left in the cache is not asked about.
+      assert.deepEqual(caching, ['no-cache', 'no-cache'])
     })
 
     await t.test('under a foreign name nothing starts, and nothing is asked for but the guard', async (t) => {
@@ -92,6 +95,9 @@ for (const name of Object.keys(BROWSERS)) {
         assert.match(text, /host_not_allowed/)
         assert.deepEqual(served.asked().sort(), [`GET ${host}/`, ...guardOf(host)].sort())
       }
+      served.files['/'] = html(`${boot()}${clobbering}`)
+      const page = await opened(t, browser, served, FOREIGN[0])
+      assert.match(await page.evaluate(() => document.querySelector('main').innerText), /host_not_allowed/, 'whatever its elements are called')
     })
 
     await t.test('each API reaches its own origin and what is listed, and nothing else', async (t) => {
@@ -160,10 +166,25 @@ for (const name of Object.keys(BROWSERS)) {
       assert.deepEqual(await ask(OWN, 'api.localhost'), ['redirect_not_allowed', ['', 0], ['NetworkError', '', 0]])
     })
 
+    await t.test('a request that is opened anew is judged as what it is then', async (t) => {
+      const served = await site(t, FILES)
+      const page = await opened(t, browser, served, OWN)
+      assert.deepEqual(await page.evaluate((url) => new Promise((resolve) => {
+        const refusals = []
+        addEventListener('hostbound-refusal', ({ detail }) => refusals.push(detail.url))
+        const request = new XMLHttpRequest()
+        for (const asked of ['/api/first', url]) {
+          request.open('GET', asked)
+          request.send()
+        }
+        request.onloadend = () => resolve([request.status, refusals])
+      }), served.at('api.localhost', '/api/second')), [200, []])
+    })
+
     await t.test('what cannot be judged does not start', async (t) => {
       const broken = {
-        'no engine': { '/hostbound/wasm-web/hostbound_bg.wasm': () => { throw new Error('gone') } },
-        'an engine that is none': { '/hostbound/wasm-web/hostbound_bg.wasm': 'no wasm' },
+        'no engine': { [`${PREFIX}wasm-web/hostbound_bg.wasm`]: () => { throw new Error('gone') } },
+        'an engine that is none': { [`${PREFIX}wasm-web/hostbound_bg.wasm`]: 'no wasm' },
         'no policy': { '/hostbound.public.json': () => { throw new Error('gone') } },
         'a policy that is no JSON': { '/hostbound.public.json': '<!doctype html>' },
         'a policy without hosts': { '/hostbound.public.json': '{"version":1}' },
@@ -189,7 +210,7 @@ for (const name of Object.keys(BROWSERS)) {
       const served = await site(t, {
         ...FILES,
         '/timed': html('<script type="module" src="/timed.js"></script>'),
-        '/timed.js': "import { protect } from '/hostbound/dist/browser.js'\nconst begun = performance.now()\nawait protect('/hostbound.public.json')\nglobalThis.started = [performance.now(), performance.now() - begun]",
+        '/timed.js': `import { protect } from '${PREFIX}dist/browser.js'\nconst begun = performance.now()\nawait protect('/hostbound.public.json')\nglobalThis.started = [performance.now(), performance.now() - begun]`,
       })
       const times = []
       for (let run = 0; run < 9; run += 1) {
@@ -207,10 +228,10 @@ for (const name of Object.keys(BROWSERS)) {
       const page = await opened(t, browser, served, OWN)
       const { policies, cases } = readJson('tests/vectors/page.json')
       const vectors = cases.map(({ id, policy, request, want }) => ({ id, policy: JSON.stringify(expand(policies[policy] ?? policy)), request: JSON.stringify(expand(request)), want: expand(want) }))
-      const verdicts = await page.evaluate(async (vectors) => {
-        const { WasmPage } = await import('/hostbound/wasm-web/hostbound.js')
+      const verdicts = await page.evaluate(async (vectors, prefix) => {
+        const { WasmPage } = await import(`${prefix}wasm-web/hostbound.js`)
         return vectors.map(({ policy, request }) => new WasmPage(policy, 'vector').judge(request))
-      }, vectors)
+      }, vectors, PREFIX)
       for (const [index, { id, want }] of vectors.entries()) assert.deepEqual(sorted(pinned(JSON.parse(verdicts[index]))), sorted(want), id)
       t.diagnostic(`${vectors.length} vectors`)
       assert.ok(vectors.length > 130)

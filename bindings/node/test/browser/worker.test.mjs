@@ -1,11 +1,13 @@
 // The service worker of the guard, in real browsers: what a page asks for before its own guard is loaded, from the second visit on.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import test from 'node:test'
 
 import { browser as launched, BROWSERS } from '../support/browsers.mjs'
+import { inRepository } from '../support/files.mjs'
 import { boot, FILES, guardOf, known, NAMES, opened, OWN, page as html, policy, worker } from '../support/guarded.mjs'
-import { site } from '../support/site.mjs'
+import { PREFIX, site } from '../support/site.mjs'
 
 const FOREIGN = 'foreign.localhost'
 const missing = () => {
@@ -57,7 +59,7 @@ for (const name of Object.keys(BROWSERS)) {
       const page = await opened(t, browser, served, FOREIGN)
       assert.equal(await page.evaluate(() => globalThis.started), undefined)
       await controlled(page)
-      const guard = [...guardOf(FOREIGN), `GET ${FOREIGN}/hostbound/dist/browser/worker.js`, `GET ${FOREIGN}/sw.js`]
+      const guard = [...guardOf(FOREIGN), `GET ${FOREIGN}${PREFIX}dist/browser/worker.js`, `GET ${FOREIGN}/sw.js`]
       assert.deepEqual([...new Set(served.asked())].sort(), [`GET ${FOREIGN}/`, ...guard].sort(), 'what the page and the worker load, and nothing else')
       const response = await page.reload()
       await known(page)
@@ -84,6 +86,62 @@ for (const name of Object.keys(BROWSERS)) {
       assert.equal(await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active ?? null), null)
     })
 
+    await t.test('a worker that cannot judge a request stops it, and one that cannot keep anything is installed', async (t) => {
+      const uncached = { 'CacheStorage.prototype': 'open', 'Cache.prototype': 'put' }
+      for (const [holder, key] of Object.entries(uncached)) {
+        const served = await site(t, { ...SITE, '/sw.js': `${worker}${holder}.${key} = async () => { throw new Error('the quota is full') }` })
+        const page = await opened(t, browser, served, OWN)
+        await controlled(page)
+      }
+      const served = await site(t, { ...SITE, '/sw.js': `${worker}Headers.prototype.keys = () => { throw new Error('cannot be judged') }` })
+      const page = await opened(t, browser, served, OWN)
+      await controlled(page)
+      served.asked()
+      assert.equal(await page.evaluate(() => fetch('/api/x').then(({ status }) => status, ({ name }) => name)), 'TypeError')
+      assert.deepEqual(served.asked(), [])
+    })
+
+    await t.test('what is refused is told, in report mode too, and what is allowed is answered by `respond`', async (t) => {
+      const options = `policy: '/hostbound.public.json', onRefusal: (url, verdict) => { told.push([url, verdict.decision]); throw new Error('a mistake of whoever listens') },
+        respond: (request) => (request.url.includes('/api/told') ? Response.json(told) : fetch(request))`
+      const own = worker.replace(/\{ policy: .*? \}/, `{ ${options} }`)
+      const served = await site(t, { ...SITE, '/sw.js': `const told = []\n${own}` })
+      const ask = (page) => page.evaluate(async (url) => {
+        const answer = await fetch(url).then(({ status }) => status, ({ name }) => name)
+        return [answer, (await (await fetch('/api/told')).json()).filter(([told]) => told === url).map(([, decision]) => decision)]
+      }, served.at('evil.localhost', '/api/x'))
+      const page = await browser.newPage()
+      t.after(() => page.close())
+      // A page that has no guard of its own.
+      served.files['/any/'] = html('')
+      await page.goto(served.at(OWN, '/any/'))
+      await page.evaluate(() => navigator.serviceWorker.register('/sw.js', { type: 'module' }))
+      await controlled(page)
+      assert.deepEqual(await ask(page), ['TypeError', ['deny']])
+      served.files['/hostbound.public.json'] = (port) => JSON.stringify({ ...policy(port), mode: 'report' })
+      served.files['/sw.js'] += '\n// Another.'
+      await page.evaluate(async () => {
+        const registration = await navigator.serviceWorker.getRegistration()
+        const changed = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve))
+        await registration.update()
+        await changed
+      })
+      await controlled(page)
+      assert.deepEqual(await ask(page), [200, ['allow']])
+    })
+
+    await t.test('what the policy lists by now is let through', async (t) => {
+      const served = await site(t, { ...SITE, '/any/with-worker': html(boot(' data-worker="/sw.js"')), '/sw.js': `let time = 0; performance.now = () => (time += 20_000)\n${worker}` })
+      const page = await opened(t, browser, served, OWN, '/any/with-worker')
+      await controlled(page)
+      const image = () => page.evaluate((url) => new Promise((resolve) => {
+        Object.assign(new Image(), { src: url, onload: () => resolve('image'), onerror: () => resolve('none') })
+      }), served.at('evil.localhost', '/pixel.svg'))
+      assert.equal(await image(), 'none')
+      served.files['/hostbound.public.json'] = (port) => JSON.stringify({ ...policy(port), egress: { allow: [`http://evil.localhost:${port}`] } })
+      assert.equal(await image(), 'image')
+    })
+
     // Firefox has no way to stop a worker from here.
     if (name === 'Chromium') {
       await t.test('one that is installed judges by what it kept, and refuses everything when it has nothing', async (t) => {
@@ -92,7 +150,19 @@ for (const name of Object.keys(BROWSERS)) {
         await controlled(page)
         const session = await page.createCDPSession()
         await session.send('ServiceWorker.enable')
-        Object.assign(served.files, { '/hostbound.public.json': missing, '/hostbound/wasm-web/hostbound_bg.wasm': missing })
+        const image = (host) => page.evaluate((url) => new Promise((resolve) => {
+          Object.assign(new Image(), { src: url, onload: () => resolve('image'), onerror: () => resolve('none') })
+        }), served.at(host, '/pixel.svg?first'))
+        // A new version at the same path: the worker has the modules that it was installed with, which do not fit the new engine.
+        const files = ['wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm'].map((path) => [path, readFileSync(inRepository(`bindings/node/${path}`), 'latin1')])
+        const [[, glue]] = files
+        const [called] = /__wbg_\w+_[0-9a-f]{16}/.exec(glue)
+        for (const [path, text] of files) served.files[`${PREFIX}${path}`] = Buffer.from(text.replaceAll(called, `${called.slice(0, -16)}0123456789abcdef`), 'latin1')
+        // And in the place of the policy there is a page.
+        served.files['/hostbound.public.json'] = '<!doctype html>'
+        await session.send('ServiceWorker.stopAllWorkers')
+        assert.deepEqual([await image('api.localhost'), await image('evil.localhost')], ['image', 'none'])
+        Object.assign(served.files, { '/hostbound.public.json': missing, [`${PREFIX}wasm-web/hostbound_bg.wasm`]: missing })
         await session.send('ServiceWorker.stopAllWorkers')
         served.asked()
         assert.deepEqual(await page.evaluate((port) => Promise.all(['api', 'evil'].map((host) => {

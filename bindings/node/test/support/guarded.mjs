@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { inRepository } from './files.mjs'
+import { PREFIX } from './site.mjs'
 
 const guide = readFileSync(inRepository('docs/browser-guard.md'), 'utf8')
 /** The guide's own lines: the script of the page, and the whole of a service worker. */
@@ -40,6 +41,12 @@ function publicOf(port) {
 export const page = (script) => `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">${script}<body><p>shell</p></body></html>`
 export const boot = (more = '') => script.replace('></script>', `${more}></script>`)
 
+/** Elements that stand before what `document` and `window` have under these names. */
+export const clobbering = [
+  ...['baseURI', 'body', 'createElement', 'documentElement', 'scripts', 'title'].map((name) => `<form name="${name}"></form>`),
+  ...['addEventListener', 'dispatchEvent'].map((id) => `<img id="${id}" alt="">`),
+].join('')
+
 export const FILES = {
   '/': page(boot()),
   '/hostbound.public.json': publicOf,
@@ -48,11 +55,11 @@ export const FILES = {
 
 /** What the guard itself asks for under a name. */
 export const GUARD = [
-  'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/connections.js', 'dist/browser/engine.js', 'dist/browser/error.js',
+  'dist/browser.js', 'dist/browser/beacon.js', 'dist/browser/boot.js', 'dist/browser/cache.js', 'dist/browser/connections.js', 'dist/browser/dom.js', 'dist/browser/engine.js', 'dist/browser/error.js',
   'dist/browser/fetch.js', 'dist/browser/gate.js', 'dist/browser/natives.js', 'dist/browser/notice.js', 'dist/browser/xhr.js', 'dist/errors.js',
   'wasm-web/hostbound.js', 'wasm-web/hostbound_bg.wasm',
 ]
-export const guardOf = (name) => [...GUARD.map((path) => `GET ${name}/hostbound/${path}`), `GET ${name}/hostbound.public.json`]
+export const guardOf = (name) => [...GUARD.map((path) => `GET ${name}${PREFIX}${path}`), `GET ${name}/hostbound.public.json`]
 
 /** The names that browsers do not take for this machine by themselves. */
 export const NAMES = ['own.example', 'foreign.example']

@@ -8,19 +8,25 @@ import { fileURLToPath } from 'node:url'
 
 import { WebSocketServer } from 'ws'
 
+import { readJson } from './files.mjs'
 import { listening, stop } from './raw.mjs'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
+/** Where a site has the package: its version is part of the path. */
+export const PREFIX = `/hostbound-${readJson('bindings/node/package.json').version}/`
 const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' }
 
-/** Starts a site until the test ends. `described`: what is served beside the package under `/hostbound/`, by path: a text, or a function of the port. */
+/** Starts a site until the test ends. `described`: what is served beside the package, by path: a text, or a function of the port and the request. Under `/any/` there is no content security policy. */
 export async function site(t, described) {
   const files = { ...described }
   const requests = []
   const server = await listening(createServer())
   const { port } = server.address()
   const sockets = new WebSocketServer({ noServer: true })
-  const record = ({ headers, method, url }, kind = method) => requests.push(`${kind} ${headers.host.replace(`:${port}`, '')}${url}`)
+  const record = ({ headers, method, url }, kind = method) => {
+    requests.push(`${kind} ${headers.host.replace(`:${port}`, '')}${url}`)
+    server.emit('asked')
+  }
   server.on('request', (request, response) => {
     record(request)
     const path = normalize(new URL(request.url, 'http://localhost').pathname)
@@ -28,7 +34,7 @@ export async function site(t, described) {
     response.setHeader('access-control-allow-origin', request.headers.origin ?? '*')
     response.setHeader('access-control-allow-credentials', 'true')
     response.setHeader('access-control-allow-headers', 'authorization, x-key, x-note')
-    response.setHeader('content-security-policy', policyOf(port))
+    if (!path.startsWith('/any/')) response.setHeader('content-security-policy', policyOf(port))
     if (request.method === 'OPTIONS') return response.writeHead(204).end()
     if (path.startsWith('/to/')) return response.writeHead(302, { location: `http://${path.slice('/to/'.length)}` }).end()
     if (path === '/events') return response.writeHead(200, { 'content-type': 'text/event-stream' }).end('retry: 100000\ndata: event\n\n')
@@ -36,8 +42,8 @@ export async function site(t, described) {
     const own = files[path]
     response.setHeader('content-type', path.endsWith('/') ? 'text/html' : TYPES[extname(path)] ?? 'text/html')
     try {
-      if (own !== undefined) response.end(typeof own === 'function' ? own(port) : own)
-      else if (path.startsWith('/hostbound/')) response.end(readFileSync(join(PACKAGE, path.slice('/hostbound/'.length))))
+      if (own !== undefined) response.end(typeof own === 'function' ? own(port, request) : own)
+      else if (path.startsWith(PREFIX)) response.end(readFileSync(join(PACKAGE, path.slice(PREFIX.length))))
       else response.writeHead(404).end()
     } catch {
       response.writeHead(404).end()
@@ -60,7 +66,7 @@ export async function site(t, described) {
     asked: () => requests.splice(0),
     /** The same in order, once there are so many. */
     askedOf: async (count) => {
-      while (requests.length < count) await once(server, 'request')
+      while (requests.length < count) await once(server, 'asked')
       return requests.splice(0).sort()
     },
   }
