@@ -310,11 +310,18 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
         of(Outcome::BlockedByBrowser),
     );
     let all = outcomes().count();
+    // Neither refused nor read. A handshake says nothing of a target that has no WebSocket.
+    let is_served = |result: &&CaseResult| {
+        let is_speechless = result.case.method == Method::Websocket && target.own_name_upgrade != Some(101);
+        result.case.target == target.name && result.outcome == Outcome::Inconclusive && !is_speechless
+    };
     let served = cases
         .iter()
-        .filter(|result| result.case.target == target.name)
-        .flat_map(|result| &result.logs.connections)
-        .flat_map(|found| &found.requests)
+        .filter(is_served)
+        .flat_map(|result| {
+            let requests = result.logs.connections.iter().flat_map(|found| &found.requests);
+            requests.filter(|request| !is_refusal(&result.case, target, request))
+        })
         .count();
     let (verdict, summary) = if readable > 0 && target.kind == TargetKind::Canary {
         (
@@ -329,7 +336,7 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
             ServiceVerdict::Vulnerable,
             format!("a foreign page read it in {readable} of {}", count(all, "case")),
         )
-    } else if refused > 0 {
+    } else if refused > 0 && served == 0 {
         (
             ServiceVerdict::Refuses,
             format!(
@@ -338,16 +345,15 @@ pub fn judge_service(target: &Target, cases: &[CaseResult]) -> ServiceResult {
             ),
         )
     } else if served > 0 {
-        // None of them was refused, or it would be one of the above.
-        let blocked = if blocked > 0 {
-            format!("; in {blocked} of {} the browser blocked it", count(all, "case"))
-        } else {
-            String::new()
+        let more = match (blocked, refused) {
+            (0, 0) => String::new(),
+            (blocked, 0) => format!("; in {blocked} of {} the browser blocked it", count(all, "case")),
+            (_, refused) => format!("; in {refused} of {} it refused", count(all, "case")),
         };
         (
             ServiceVerdict::NotTested,
             format!(
-                "{} under a foreign name reached it and {} not refused, but no page could read the answer: it may be open{blocked}",
+                "{} under a foreign name reached it and {} not refused, but no page could read the answer: it may be open{more}",
                 count(served, "request"),
                 if served == 1 { "was" } else { "were" },
             ),

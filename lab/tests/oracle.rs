@@ -455,6 +455,33 @@ fn what_the_browser_hides_before_the_canary_too_is_passed_over_if_another_method
 }
 
 #[test]
+fn what_refused_once_and_served_once_is_not_taken_for_refusing() {
+    let with = |method, outcome, status| CaseResult {
+        logs: rebound(Some(failing()), vec![arrived(status)]),
+        ..ended(case("127.0.0.1:11434", method, On), outcome)
+    };
+    let refused = with(Method::Popup, ReachedRefused, Some(421));
+    let mut target = service(Some(200), Some(421));
+    target.own_name_upgrade = Some(404);
+    let verdict = |other| judge_service(&target, &[refused.clone(), other]);
+    let served = verdict(with(Method::Fetch, Inconclusive, Some(200)));
+    assert_eq!(served.verdict, ServiceVerdict::NotTested);
+    assert!(
+        served.summary.contains("it may be open; in 1 of 2 cases it refused"),
+        "{}",
+        served.summary
+    );
+    // What was refused and not seen by the page, and a handshake with what has no WebSocket, take nothing away.
+    for other in [
+        with(Method::Fetch, Inconclusive, Some(421)),
+        with(Method::Websocket, Inconclusive, Some(404)),
+        with(Method::Fetch, BlockedByBrowser, None),
+    ] {
+        assert_eq!(verdict(other).verdict, ServiceVerdict::Refuses);
+    }
+}
+
+#[test]
 fn a_run_that_tests_nothing_is_not_safe() {
     let cases = [ended(case("canary", Method::Fetch, Off), ReachedReadable)];
     let (conclusion, reasons) = concluded(&[canary()], &cases);
