@@ -276,6 +276,6 @@ test('why there is no page', async () => {
 })
 
 test('killed at random points, it leaves nothing behind', async (t) => {
-  const points = await killAtRandomPoints([...WWW, ...HEADLESS], process.env.HOSTBOUND_ALL ? 20 : 4, folder, 'page')
+  const points = await killAtRandomPoints([...WWW, ...HEADLESS], process.env.HOSTBOUND_ALL ? 20 : 2, folder, 'page')
   t.diagnostic(`killed after ${points.join(', ')} ms`)
 })
