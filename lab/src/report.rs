@@ -13,37 +13,14 @@ mod words;
 #[cfg(test)]
 mod fixture;
 
+pub use conclusion::{Advice, advice};
 pub use html::html;
 pub use junit::junit;
 pub use table::table;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::verdict::{Conclusion, Outcome, Run, ServiceVerdict};
-
-/// Something to do next, the most urgent first.
-#[derive(Debug, Serialize)]
-pub struct Advice {
-    /// The target that it is about, if it is about one.
-    pub service: Option<String>,
-    pub text: String,
-    /// A whole policy to do it with, as TOML.
-    pub policy: Option<String>,
-}
-
-/// What to do after a run.
-#[must_use]
-pub fn advice(run: &Run) -> Vec<Advice> {
-    let steps = conclusion::steps(run).into_iter();
-    steps
-        .map(|step| Advice {
-            service: step.service,
-            text: step.text,
-            policy: step.policy,
-        })
-        .collect()
-}
 
 /// What outcomes, verdicts and conclusions are called, for pages that show runs: `www/words.json`.
 #[must_use]

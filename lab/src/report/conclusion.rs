@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use serde::Serialize;
+
 use super::grid::{Group, groups, is_control};
 use super::text::{count, list, moment, plain};
 use crate::case::LocalNetworkAccess;
@@ -116,16 +118,17 @@ impl Group<'_> {
     }
 }
 
-/// Something to do next, and the lines of a policy to do it with.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) struct Step {
-    /// What it is about, if it is about one.
-    pub(super) service: Option<String>,
-    pub(super) text: String,
-    pub(super) policy: Option<String>,
+/// Something to do next.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+pub struct Advice {
+    /// The target that it is about, if it is about one.
+    pub service: Option<String>,
+    pub text: String,
+    /// A whole policy to do it with, as TOML.
+    pub policy: Option<String>,
 }
 
-impl From<String> for Step {
+impl From<String> for Advice {
     fn from(text: String) -> Self {
         Self {
             service: None,
@@ -135,8 +138,9 @@ impl From<String> for Step {
     }
 }
 
-/// The steps, the most urgent first.
-pub(super) fn steps(run: &Run) -> Vec<Step> {
+/// What to do after a run, the most urgent first.
+#[must_use]
+pub fn advice(run: &Run) -> Vec<Advice> {
     let control = Control::of(run);
     let groups = groups(run);
     let under_test = || groups.iter().filter(|group| !group.is_control());
@@ -146,7 +150,7 @@ pub(super) fn steps(run: &Run) -> Vec<Step> {
     if !control.works() {
         let text = "Find out why the bare canary was not read, with Local Network Access off and the strategy \
                     multiple-answers: until it is, this rig proves nothing.";
-        steps.push(Step::from(text.to_owned()));
+        steps.push(Advice::from(text.to_owned()));
     }
     for group in under_test().filter(|group| group.service.is_some_and(|service| !was_tested(service))) {
         steps.extend(test(group));
@@ -154,7 +158,7 @@ pub(super) fn steps(run: &Run) -> Vec<Step> {
     }
     if steps.is_empty() {
         let text = "Nothing. Run it again when the browser, the policy or a service changes.";
-        steps.push(Step::from(text.to_owned()));
+        steps.push(Advice::from(text.to_owned()));
     }
     steps
 }
@@ -164,7 +168,7 @@ fn was_tested(service: &ServiceResult) -> bool {
 }
 
 /// How to close a service that was read.
-fn close(group: &Group<'_>, policy: Option<&str>) -> Option<Step> {
+fn close(group: &Group<'_>, policy: Option<&str>) -> Option<Advice> {
     let service = group.service?;
     if service.verdict != ServiceVerdict::Vulnerable {
         return None;
@@ -173,7 +177,7 @@ fn close(group: &Group<'_>, policy: Option<&str>) -> Option<Step> {
     let TargetKind::Service { address } = service.target.kind else {
         let text =
             format!("{name}: the guard let a foreign name through. This is a defect of Hostbound: please report it.");
-        return Some(Step::from(text));
+        return Some(Advice::from(text));
     };
     let text = match (policy, would_deny(group)) {
         (Some(policy), Some(true)) => format!(
@@ -186,7 +190,7 @@ fn close(group: &Group<'_>, policy: Option<&str>) -> Option<Step> {
         ),
         _ => format!("{name}: put Hostbound in front of it, with a policy that names only its own hosts:"),
     };
-    Some(Step {
+    Some(Advice {
         service: Some(group.name.to_owned()),
         text,
         policy: Some(own_hosts(address)),
@@ -223,12 +227,12 @@ pub(super) fn own_hosts(address: SocketAddr) -> String {
 }
 
 /// How to get at a service that the browser hid, or that did not run.
-fn test(group: &Group<'_>) -> Option<Step> {
+fn test(group: &Group<'_>) -> Option<Advice> {
     let name = plain(group.name, NAME);
     if group.count(Outcome::NotRunning) > 0 {
         let trouble = group.service.and_then(|service| service.target.trouble.as_deref());
         let trouble = trouble.map_or_else(String::new, |trouble| format!(" ({})", plain(trouble, 200)));
-        return Some(Step::from(format!("{name}: start it{trouble}, then run this again.")));
+        return Some(Advice::from(format!("{name}: start it{trouble}, then run this again.")));
     }
     if group.count(Outcome::BlockedByBrowser) > 0 {
         let is_off = |setting| setting == LocalNetworkAccess::Off;
@@ -241,39 +245,39 @@ fn test(group: &Group<'_>) -> Option<Step> {
         } else {
             "run this again with Local Network Access off (`hostbound lab run` does by itself)"
         };
-        return Some(Step::from(format!(
+        return Some(Advice::from(format!(
             "{name}: the browser hid the service's answer: {what}."
         )));
     }
     group.cases.is_empty().then(|| {
-        Step::from(format!(
+        Advice::from(format!(
             "{name}: no case attacked it; run this again with it as a target."
         ))
     })
 }
 
 /// What else kept a service from being tested.
-fn wait(group: &Group<'_>) -> Vec<Step> {
+fn wait(group: &Group<'_>) -> Vec<Advice> {
     let name = plain(group.name, NAME);
     let mut steps = Vec::new();
     if group.count(Outcome::NotRequeried) > 0 {
         let text = format!(
             "{name}: the name stayed in the browser's cache; give the case more time, or take the strategy multiple-answers."
         );
-        steps.push(Step::from(text));
+        steps.push(Advice::from(text));
     }
     if group.count(Outcome::FilteredByResolver) > 0 {
         let text = format!(
             "{name}: a resolver kept its address back; other networks have other resolvers, so test it without this one."
         );
-        steps.push(Step::from(text));
+        steps.push(Advice::from(text));
     }
     if group.count(Outcome::Prompted) > 0 {
         let text = format!("{name}: the browser asked for permission; allow it once and see what the service answers.");
-        steps.push(Step::from(text));
+        steps.push(Advice::from(text));
     }
     if group.count(Outcome::Inconclusive) > 0 {
-        steps.push(Step::from(format!("{name}: see what its inconclusive cases found.")));
+        steps.push(Advice::from(format!("{name}: see what its inconclusive cases found.")));
     }
     steps
 }
@@ -312,7 +316,7 @@ mod tests {
             case.outcome = Outcome::BlockedByBrowser;
         }
         assert!(matches!(Control::of(&run), Control::Unread { .. }));
-        assert!(steps(&run).iter().any(|step| step.text.contains("proves nothing")));
+        assert!(advice(&run).iter().any(|step| step.text.contains("proves nothing")));
         run.services.retain(|service| !is_control(service));
         assert_eq!(Control::of(&run), Control::Missing);
         assert_eq!(Control::of(&fixture::empty()), Control::Missing);
@@ -321,7 +325,7 @@ mod tests {
     #[test]
     fn a_policy_that_would_have_let_it_through_is_not_praised() {
         let mut run = fixture::run();
-        let text = |run: &Run| steps(run).iter().map(|step| step.text.clone()).collect::<String>();
+        let text = |run: &Run| advice(run).iter().map(|step| step.text.clone()).collect::<String>();
         assert!(text(&run).contains("would have denied what was read"));
         for case in &mut run.cases {
             for request in case.logs.connections.iter_mut().flat_map(|found| &mut found.requests) {
@@ -337,14 +341,14 @@ mod tests {
     fn a_block_by_the_browser_asks_for_another_run() {
         let mut run = fixture::run();
         assert!(
-            steps(&run)
+            advice(&run)
                 .iter()
                 .any(|step| step.text.contains("see the rows with Local Network Access off"))
         );
         run.cases
             .retain(|case| case.case.local_network_access != LocalNetworkAccess::Off);
         assert!(
-            steps(&run)
+            advice(&run)
                 .iter()
                 .any(|step| step.text.contains("run this again with Local Network Access off"))
         );

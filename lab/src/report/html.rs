@@ -6,7 +6,7 @@ mod limits;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::limits::Limits;
-use super::conclusion::{Control, NAME, Step, headline, steps};
+use super::conclusion::{Advice, Control, NAME, advice, headline};
 use super::grid::{Entry, Grid, Group, groups};
 use super::text::{count, duration, outcome, plain};
 use super::words::{self, Tone};
@@ -109,12 +109,12 @@ fn conclusion(run: &Run) -> Markup {
         }
         section.next aria-labelledby="next" {
             h2 id="next" { "What to do next" }
-            ol { @for step in steps(run) { li { (next(&step)) } } }
+            ol { @for step in advice(run) { li { (next(&step)) } } }
         }
     }
 }
 
-fn next(step: &Step) -> Markup {
+fn next(step: &Advice) -> Markup {
     html! {
         (step.text)
         @if let Some(policy) = &step.policy { pre tabindex="0" { code { (policy) } } }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::conclusion::{Control, NAME, headline, steps};
+use super::conclusion::{Control, NAME, advice, headline};
 use super::grid::{Entry, Grid, Group, groups};
 use super::text::{count, duration, pad, plain, wrap};
 use super::words::{self, Tone};
@@ -65,7 +65,7 @@ pub fn table(run: &Run) -> String {
         out.wrapped("                - ", &plain(reason, 400), Style::new());
     }
     out.title("What to do next");
-    for step in steps(run) {
+    for step in advice(run) {
         out.wrapped("  - ", &step.text, Style::new());
         for line in step.policy.iter().flat_map(|policy| policy.lines()) {
             out.line(&format!("        {line}"), Style::new());

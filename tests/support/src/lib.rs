@@ -28,6 +28,24 @@ impl File {
         (guard, memory)
     }
 
+    /// Every case gives the verdict it wants, in every field but `detail`, `id` and `policy`.
+    pub fn assert_verdicts(&self, judge: impl Fn(&Case) -> Value) {
+        let differing = |case: &Case| {
+            let found = pinned_fields(&judge(case));
+            let Case { id, comment, want, .. } = case;
+            (found != *want).then(|| format!("{id}: {comment}\n  want  {want}\n  found {found}"))
+        };
+        let wrong: Vec<_> = self.cases.iter().filter_map(differing).collect();
+        let count = self.cases.len();
+        assert!(
+            wrong.is_empty(),
+            "{} of {count} differ:\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
+        println!("{count} vectors");
+    }
+
     /// Every denial has its nearest allowed twin: an allowed case that differs in one field of the request, or in the policy.
     pub fn assert_twins(&self) {
         let by_id: BTreeMap<_, _> = self.cases.iter().map(|case| (case.id.as_str(), case)).collect();
